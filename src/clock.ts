@@ -1,0 +1,53 @@
+/** Time, ids and randomness as injected things, so that a simulator can stand in for them. */
+
+/** Wall clock and timers. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  nowMs(): number;
+  /** Runs `action` once after `delayMs`; the function returned cancels it. Does not keep a process alive. */
+  after(delayMs: number, action: () => void): () => void;
+}
+
+/** A source of numbers in [0, 1) and of fresh ids. */
+export interface Entropy {
+  fraction(): number;
+  /** `bytes` random bytes as lower-case hex. */
+  hex(bytes: number): string;
+}
+
+/** The real clock, on any platform with Web APIs. */
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  after(delayMs, action) {
+    const timer: unknown = setTimeout(action, delayMs);
+    if (isUnrefable(timer)) timer.unref();
+    return () => clearTimeout(timer as ReturnType<typeof setTimeout>);
+  },
+};
+
+/** The platform's cryptographic randomness. */
+export const systemEntropy: Entropy = {
+  fraction: () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32,
+  hex(bytes) {
+    const random = crypto.getRandomValues(new Uint8Array(bytes));
+    return Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  },
+};
+
+/** Resolves after `delayMs`, or at once when `signal` aborts. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const finish = (): void => {
+      cancel();
+      signal?.removeEventListener("abort", finish);
+      resolve();
+    };
+    const cancel = clock.after(delayMs, finish);
+    signal?.addEventListener("abort", finish);
+  });
+}
+
+function isUnrefable(timer: unknown): timer is { unref(): void } {
+  return typeof timer === "object" && timer !== null && "unref" in timer && typeof timer.unref === "function";
+}
