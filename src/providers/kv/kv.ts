@@ -5,7 +5,7 @@
  * call, at every call. Every backend passes `test/providers/kv/kv-contract.ts`.
  */
 
-/** What every key-value backend refuses to exceed; hitting one throws `PROVIDER_LIMIT`. */
+/** What every key-value backend refuses to exceed; hitting one throws `PROVIDER_LIMIT` and changes nothing. All are positive whole numbers. */
 export type KvLimits = {
   /** Length of a bucket name in UTF-8 bytes. */
   readonly bucketNameMaxBytes: number;
@@ -15,10 +15,14 @@ export type KvLimits = {
   readonly valueMaxBytes: number;
   /** Keys in one `getMany`, `setMany` or `deleteMany`. */
   readonly batchMaxKeys: number;
+  /** Sum of the value lengths that one `getMany` reads or one `setMany` writes. */
+  readonly batchMaxBytes: number;
   /** Keys in one page of `listKeys`. */
   readonly pageMaxKeys: number;
   /** Sum of key and value lengths in one bucket. */
   readonly bucketMaxBytes: number;
+  /** Keys in one bucket; small keys cost a backend far more than their length. */
+  readonly bucketMaxKeys: number;
 };
 
 /** Limits that suit a small service; every backend takes others through its options. */
@@ -27,8 +31,10 @@ export const KV_DEFAULT_LIMITS: KvLimits = {
   keyMaxBytes: 1024,
   valueMaxBytes: 1024 * 1024,
   batchMaxKeys: 256,
+  batchMaxBytes: 16 * 1024 * 1024,
   pageMaxKeys: 1000,
   bucketMaxBytes: 256 * 1024 * 1024,
+  bucketMaxKeys: 1_000_000,
 };
 
 /** One page of keys, in the byte order of their UTF-8 form. */
@@ -38,8 +44,15 @@ export type KvPage = {
   readonly cursor: string | undefined;
 };
 
-/** A key-value store of many buckets. A bucket exists as soon as it is named; keys of one are invisible from another. */
+/**
+ * A key-value store of many buckets. A bucket exists as soon as it is named; keys of one are invisible from another.
+ *
+ * Keys and bucket names are well-formed Unicode of at least one byte, bucket names without control characters;
+ * others throw `ARGUMENT_INVALID`. A backend that fails throws `PROVIDER_UNAVAILABLE`.
+ */
 export interface KvProvider {
+  /** Checks that `bucket` can be used; nothing is written. */
+  open(bucket: string): Promise<void>;
   /** Value of a key, or `undefined` if there is none. The array is the caller's. */
   get(bucket: string, key: string): Promise<Uint8Array | undefined>;
   /** Writes a key. Copies `value`. */
@@ -47,17 +60,20 @@ export interface KvProvider {
   /** Removes a key; a missing one is no error. */
   delete(bucket: string, key: string): Promise<void>;
   exists(bucket: string, key: string): Promise<boolean>;
-  /** Keys that come after `cursor` (or from the start), at most `limits.pageMaxKeys`. A foreign cursor throws `CURSOR_INVALID`. */
+  /**
+   * Keys that come after `cursor` (or from the start), at most `limits.pageMaxKeys`. While keys change, a key that is
+   * there all the time comes exactly once. A cursor that this bucket did not give out throws `CURSOR_INVALID`.
+   */
   listKeys(bucket: string, cursor?: string): Promise<KvPage>;
   /**
    * Adds `delta` to the decimal number at `key` (0 if missing) and returns the sum. Atomic against every other
-   * operation on the backend. The value is stored as ASCII decimal digits, signed, within 64 bits; a value that
-   * is not such a number, or a sum out of range, throws `ARGUMENT_INVALID` and changes nothing.
+   * operation on the backend. The value is stored as ASCII decimal digits, signed, within 64 bits, without
+   * leading zeros or plus sign; a value that is not such a number, or a sum out of range, throws `ARGUMENT_INVALID` and changes nothing.
    */
   increment(bucket: string, key: string, delta: bigint): Promise<bigint>;
   /** Values in the order of `keys`; `undefined` where there is none. */
   getMany(bucket: string, keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>;
-  /** Writes all entries or none. */
+  /** Writes all entries or none; of two entries for one key the later one stays. */
   setMany(bucket: string, entries: readonly (readonly [string, Uint8Array])[]): Promise<void>;
   /** Removes all keys or none; missing ones are no error. */
   deleteMany(bucket: string, keys: readonly string[]): Promise<void>;

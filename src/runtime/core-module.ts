@@ -1,0 +1,128 @@
+/** What a core module says of itself: imports, exports and the types of its functions. */
+import { malformed, sectionsFromBytes, WasmReader } from "./wasm-reader.ts";
+
+/** A value type as it matters here: what JSON can carry, or not. */
+export type ValueType = "i32" | "i64" | "f32" | "f64" | "v128" | "reference";
+
+/** Parameters and results of a function. */
+export type FunctionType = { readonly parameters: readonly ValueType[]; readonly results: readonly ValueType[] };
+
+/** What a module imports or exports. */
+export type ExternKind = "function" | "table" | "memory" | "global" | "tag";
+
+/** One import of a core module. */
+export type CoreImport = { readonly module: string; readonly name: string; readonly kind: ExternKind };
+
+/** One export of a core module. */
+export type CoreExport = {
+  readonly name: string;
+  readonly kind: ExternKind;
+  /** `undefined` for everything that is no function. */
+  readonly type: FunctionType | undefined;
+};
+
+/** The outside of a core module. */
+export type CoreModule = { readonly imports: readonly CoreImport[]; readonly exports: readonly CoreExport[] };
+
+const SECTION = { type: 1, import: 2, function: 3, export: 7 } as const;
+const EXTERN_KINDS: readonly ExternKind[] = ["function", "table", "memory", "global", "tag"];
+const VALUE_TYPES: Readonly<Record<number, ValueType>> = { 0x7f: "i32", 0x7e: "i64", 0x7d: "f32", 0x7c: "f64", 0x7b: "v128" };
+
+/** Reads the outside of a core module; throws `MODULE_MALFORMED`. Bodies are not looked at: the engine validates them. */
+export function coreModuleFromBytes(bytes: Uint8Array): CoreModule {
+  const types: (FunctionType | undefined)[] = [];
+  const functionTypes: number[] = [];
+  const imports: CoreImport[] = [];
+  const exports: CoreExport[] = [];
+  for (const section of sectionsFromBytes(bytes)) {
+    const reader = new WasmReader(bytes, section.bodyStart, section.end);
+    if (section.id === SECTION.type) for (const group of reader.vector(() => readRecursionGroup(reader))) types.push(...group);
+    if (section.id === SECTION.import) for (const item of reader.vector(() => readImport(reader, functionTypes))) imports.push(item);
+    if (section.id === SECTION.function) for (const index of reader.vector(() => reader.u32())) functionTypes.push(index);
+    if (section.id === SECTION.export) for (const item of reader.vector(() => readExport(reader, functionTypes, types))) exports.push(item);
+  }
+  return { imports, exports };
+}
+
+/** Reads a limits field and returns its parts; shared by tables and memories. */
+export function readLimits(reader: WasmReader): { flags: number; minimum: bigint; maximum: bigint | undefined } {
+  const flags = reader.byte();
+  const minimum = reader.u64();
+  const maximum = (flags & 1) === 1 ? reader.u64() : undefined;
+  return { flags, minimum, maximum };
+}
+
+/** Passes over a value type and says which it is. */
+export function readValueType(reader: WasmReader): ValueType {
+  const code = reader.byte();
+  if (code === 0x63 || code === 0x64) reader.skipLeb();
+  return VALUE_TYPES[code] ?? "reference";
+}
+
+function readImport(reader: WasmReader, functionTypes: number[]): CoreImport {
+  const module = reader.name();
+  const name = reader.name();
+  const kind = readExternKind(reader);
+  if (kind === "function") functionTypes.push(reader.u32());
+  if (kind === "table") readValueType(reader);
+  if (kind === "table" || kind === "memory") readLimits(reader);
+  if (kind === "global") {
+    readValueType(reader);
+    reader.byte();
+  }
+  if (kind === "tag") {
+    reader.byte();
+    reader.u32();
+  }
+  return { module, name, kind };
+}
+
+function readExport(reader: WasmReader, functionTypes: readonly number[], types: readonly (FunctionType | undefined)[]): CoreExport {
+  const name = reader.name();
+  const kind = readExternKind(reader);
+  const index = reader.u32();
+  const type = kind === "function" ? types[functionTypes[index] ?? -1] : undefined;
+  if (kind === "function" && type === undefined) throw malformed(`export "${name}" names function ${index}, which has no type`);
+  return { name, kind, type };
+}
+
+function readExternKind(reader: WasmReader): ExternKind {
+  const code = reader.byte();
+  const kind = EXTERN_KINDS[code];
+  if (kind === undefined) throw malformed(`kind ${code} of an import or export is unknown (before byte ${reader.offset})`);
+  return kind;
+}
+
+/** One entry of the type section: a single type, or (0x4e) a group of types that may name each other. */
+function readRecursionGroup(reader: WasmReader): (FunctionType | undefined)[] {
+  if (reader.peek() !== 0x4e) return [readSubtype(reader)];
+  reader.byte();
+  return reader.vector(() => readSubtype(reader));
+}
+
+function readSubtype(reader: WasmReader): FunctionType | undefined {
+  if (reader.peek() === 0x50 || reader.peek() === 0x4f) {
+    reader.byte();
+    reader.vector(() => reader.u32());
+  }
+  const form = reader.byte();
+  const readField = (): void => {
+    // 0x78 and 0x77 are the packed types i8 and i16: one byte, as the other numeric types.
+    readValueType(reader);
+    reader.byte();
+  };
+  switch (form) {
+    case 0x60: {
+      const parameters = reader.vector(() => readValueType(reader));
+      return { parameters, results: reader.vector(() => readValueType(reader)) };
+    }
+    case 0x5f:
+      reader.vector(readField);
+      return undefined;
+    case 0x5e:
+      readField();
+      return undefined;
+    default:
+      throw malformed(`form 0x${form.toString(16)} of a type is unknown (before byte ${reader.offset})`);
+  }
+}

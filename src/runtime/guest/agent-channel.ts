@@ -1,0 +1,73 @@
+/** The guest thread's side of the line to the agent: posting, and waiting without an event loop. */
+import { receiveMessageOnPort, type MessagePort } from "node:worker_threads";
+import { OUTPUT_WINDOW_BYTES, type FromGuest, type ToGuest } from "../worker-protocol.ts";
+
+/** Longest single wait of `sleepMs`; longer sleeps are made of several. */
+const WAIT_MAX_MS = 2 ** 31 - 1;
+
+/** The line to the agent's thread. Every method may be used while guest code is on the stack. */
+export interface AgentChannel {
+  post(message: FromGuest): void;
+  /** Blocks until the next message has come. */
+  receive(): ToGuest;
+  /** The next message, if one is there already. */
+  poll(): ToGuest | undefined;
+  /** Blocks; ends early only when the thread is terminated. */
+  sleepMs(durationMs: number): void;
+  /** Posts output. Blocks while the agent is more than `OUTPUT_WINDOW_BYTES` behind. */
+  writeOutput(stream: "stdout" | "stderr", bytes: Uint8Array): void;
+  /** Takes in a message about output; whoever receives messages passes them here. Returns whether it was one. */
+  acceptsOutputTaken(message: ToGuest): boolean;
+}
+
+/** Opens the line on the port and the wake counter that the agent's thread made. */
+export function openAgentChannel(port: MessagePort, wake: SharedArrayBuffer): AgentChannel {
+  const wakeCounter = new Int32Array(wake);
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  /** Messages that came while this side waited for news of its output; they are received next. */
+  const deferred: ToGuest[] = [];
+  let outputAheadBytes = 0;
+
+  function take(): ToGuest | undefined {
+    const received: { message: ToGuest } | undefined = receiveMessageOnPort(port);
+    return received?.message;
+  }
+
+  function next(): ToGuest {
+    for (;;) {
+      const seen = Atomics.load(wakeCounter, 0);
+      const message = take();
+      if (message !== undefined) return message;
+      Atomics.wait(wakeCounter, 0, seen);
+    }
+  }
+
+  const channel: AgentChannel = {
+    post: (message) => port.postMessage(message),
+    receive: () => deferred.shift() ?? next(),
+    poll: () => deferred.shift() ?? take(),
+    sleepMs(durationMs) {
+      const until = performance.now() + durationMs;
+      for (let left = durationMs; left > 0; left = until - performance.now()) {
+        Atomics.wait(never, 0, 0, Math.min(left, WAIT_MAX_MS));
+      }
+    },
+    writeOutput(stream, bytes) {
+      for (let offset = 0; offset < bytes.length; offset += OUTPUT_WINDOW_BYTES) {
+        const piece = bytes.slice(offset, offset + OUTPUT_WINDOW_BYTES);
+        while (outputAheadBytes > 0 && outputAheadBytes + piece.length > OUTPUT_WINDOW_BYTES) {
+          const message = next();
+          if (!channel.acceptsOutputTaken(message)) deferred.push(message);
+        }
+        outputAheadBytes += piece.length;
+        channel.post({ kind: "output", stream, bytes: piece });
+      }
+    },
+    acceptsOutputTaken(message) {
+      if (message.kind !== "outputTaken") return false;
+      outputAheadBytes -= message.bytes;
+      return true;
+    },
+  };
+  return channel;
+}
