@@ -1,6 +1,6 @@
 /** The error vocabulary: one typed reason per failure, and the one place that maps reasons to Connect codes. */
 import { Code } from "@connectrpc/connect";
-import { Reason } from "./gen/wasmatrix/v1/error_pb.ts";
+import { Reason, ReasonSchema } from "./gen/wasmatrix/v1/error_pb.ts";
 
 export { Reason };
 
@@ -42,6 +42,11 @@ export function fault(reason: Reason, message: string, options: FaultOptions = {
 /** Whether `error` is a fault, optionally of one reason. */
 export function isFault(error: unknown, reason?: Reason): error is Fault {
   return error instanceof Fault && (reason === undefined || error.reason === reason);
+}
+
+/** The reason's name without its prefix, such as `MODULE_NOT_WASM`; `UNSPECIFIED` for one that is newer than this program. */
+export function reasonName(reason: Reason): string {
+  return ReasonSchema.value[reason]?.localName ?? "UNSPECIFIED";
 }
 
 /** The Connect code of a reason; a value newer than this program is `unknown`. */

@@ -1,0 +1,76 @@
+/** Structured logs: one JSON object a line. */
+import { systemClock, type Clock } from "./clock.ts";
+import { isFault, reasonName } from "./fault.ts";
+
+/** Severity, least first. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** What a line carries besides its message. Never put a token, an environment value or a body here. */
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** Takes log lines. */
+export interface Log {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  /** `cause` is written with its stack and its own causes. */
+  error(message: string, fields?: LogFields, cause?: unknown): void;
+  /** A log that adds `fields` to every line. */
+  with(fields: LogFields): Log;
+}
+
+/** How a JSON log is made. */
+export type JsonLogOptions = {
+  /** Takes one line without its newline. */
+  readonly write: (line: string) => void;
+  /** The least severe level that is written. Default `info`. */
+  readonly level?: LogLevel;
+  readonly clock?: Clock;
+  readonly fields?: LogFields;
+};
+
+/** Makes a log that writes `{"time":...,"level":...,"message":...,...fields}` lines. */
+export function createJsonLog(options: JsonLogOptions): Log {
+  const clock = options.clock ?? systemClock;
+  const least = SEVERITY[options.level ?? "info"];
+  const line = (level: LogLevel, message: string, fields?: LogFields, cause?: unknown): void => {
+    if (SEVERITY[level] < least) return;
+    const time = new Date(clock.nowMs()).toISOString();
+    const described = cause === undefined ? {} : { cause: describeCause(cause) };
+    options.write(JSON.stringify({ time, level, message, ...options.fields, ...fields, ...described }));
+  };
+  return {
+    debug: (message, fields) => line("debug", message, fields),
+    info: (message, fields) => line("info", message, fields),
+    warn: (message, fields) => line("warn", message, fields),
+    error: (message, fields, cause) => line("error", message, fields, cause),
+    with: (fields) => createJsonLog({ ...options, fields: { ...options.fields, ...fields } }),
+  };
+}
+
+/** A log that drops every line. */
+export const silentLog: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  with: () => silentLog,
+};
+
+const SEVERITY: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+const CAUSE_DEPTH_MAX = 5;
+
+function describeCause(cause: unknown): string {
+  const parts: string[] = [];
+  let current: unknown = cause;
+  for (let depth = 0; depth < CAUSE_DEPTH_MAX && current !== undefined; depth++) {
+    if (!(current instanceof Error)) {
+      parts.push(String(current));
+      break;
+    }
+    const reason = isFault(current) ? ` [${reasonName(current.reason)}]` : "";
+    parts.push((current.stack ?? current.message) + reason);
+    current = current.cause;
+  }
+  return parts.join("\ncaused by: ");
+}
