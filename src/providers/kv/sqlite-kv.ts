@@ -150,13 +150,16 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+const encoder = new TextEncoder();
+// Without `ignoreBOM` a key that begins with U+FEFF would lose it.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 function bytesOf(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
+  return encoder.encode(text);
 }
 
 function textOf(bytes: Uint8Array): string {
-  // Without `ignoreBOM` a key that begins with U+FEFF would lose it.
-  return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  return decoder.decode(bytes);
 }
 
 function optional<Value>(value: unknown, convert: (value: unknown) => Value): Value | undefined {
