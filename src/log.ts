@@ -65,7 +65,7 @@ function describeCause(cause: unknown): string {
   let current: unknown = cause;
   for (let depth = 0; depth < CAUSE_DEPTH_MAX && current !== undefined; depth++) {
     if (!(current instanceof Error)) {
-      parts.push(String(current));
+      parts.push(typeof current === "string" ? current : JSON.stringify(current));
       break;
     }
     const reason = isFault(current) ? ` [${reasonName(current.reason)}]` : "";

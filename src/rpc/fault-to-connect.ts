@@ -31,7 +31,8 @@ export function faultFromConnect(error: unknown): Fault {
     return new RemoteFault(reason, connectError.rawMessage, { subject, requestId, cause: error });
   }
   const cause = connectError.cause;
-  const refused = cause instanceof Error && /ECONNREFUSED|ECONNRESET|EPIPE|fetch failed/.test(String(cause) + codeOf(cause));
+  const refused =
+    cause instanceof Error && /ECONNREFUSED|ECONNRESET|EPIPE|fetch failed/.test(String(cause) + codeOf(cause));
   const reason = refused ? Reason.NODE_UNREACHABLE : reasonFromCode(connectError.code);
   return fault(reason, connectError.rawMessage, { cause: error });
 }

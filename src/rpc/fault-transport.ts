@@ -14,7 +14,9 @@ export function faultTransport(transport: Transport): Transport {
   };
 }
 
-function withFaults<I extends DescMessage, O extends DescMessage>(response: StreamResponse<I, O>): StreamResponse<I, O> {
+function withFaults<I extends DescMessage, O extends DescMessage>(
+  response: StreamResponse<I, O>,
+): StreamResponse<I, O> {
   return { ...response, message: faulting(response.message) };
 }
 
