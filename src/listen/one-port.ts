@@ -49,6 +49,13 @@ export async function listenOnePort(options: OnePortOptions): Promise<OnePort> {
   http1.maxConnections = options.connectionsMax ?? 4_096;
   const h2 = http2.createServer({ settings: { maxConcurrentStreams: 1_000 } });
   http1.on("request", options.handler);
+  let closing = false;
+  // A kept-alive connection that becomes idle while we close would hold the server open until its own timeout.
+  http1.on("request", (_, response) => {
+    response.once("close", () => {
+      if (closing) setImmediate(() => http1.closeIdleConnections());
+    });
+  });
   h2.on("request", options.handler);
   // A broken session concerns its own peer only; the requests on it see it end.
   h2.on("sessionError", () => undefined);
@@ -78,7 +85,11 @@ export async function listenOnePort(options: OnePortOptions): Promise<OnePort> {
     host: options.host,
     port,
     url: `http://${bracketed}:${String(port)}`,
-    close: (graceMs = 2_000) => (closed ??= close(http1, sessions, sockets, graceMs)),
+    close(graceMs = 2_000) {
+      closing = true;
+      closed ??= close(http1, sessions, sockets, graceMs);
+      return closed;
+    },
   };
 }
 
