@@ -75,6 +75,8 @@ export type FromGuest =
   /** The guest answered with an error code instead of a response, or with nothing. */
   | { readonly kind: "noResponse"; readonly message: string }
   | { readonly kind: "body"; readonly bytes: Uint8Array }
+  /** The guest waits until the reader of its response has taken some. */
+  | { readonly kind: "awaitReader" }
   /** The handler has returned; the guest is free again. `isComplete`: the body was finished, not dropped. */
   | { readonly kind: "handled"; readonly isComplete: boolean }
   /** The guest can run no more. */
@@ -83,7 +85,7 @@ export type FromGuest =
   | { readonly kind: "refused"; readonly importName: string; readonly message: string };
 
 /** Output bytes that a guest may be ahead of the agent; a guest that floods its output waits. */
-export const OUTPUT_WINDOW_BYTES = 256 * 1024;
+export const OUTPUT_WINDOW_BYTES: number = 256 * 1024;
 
 /** Response bytes that a guest may be ahead of the reader of its response. */
-export const RESPONSE_WINDOW_BYTES = 256 * 1024;
+export const RESPONSE_WINDOW_BYTES: number = 256 * 1024;

@@ -5,19 +5,25 @@ import { OUTPUT_WINDOW_BYTES, type FromGuest, type ToGuest } from "../worker-pro
 /** Longest single wait of `sleepMs`; longer sleeps are made of several. */
 const WAIT_MAX_MS = 2 ** 31 - 1;
 
+/** News that the channel deals with by itself. */
+type Absorbed = Extract<ToGuest, { kind: "outputTaken" }>;
+
+/** What is left for the channel's owner. */
+export type Received = Exclude<ToGuest, Absorbed>;
+
 /** The line to the agent's thread. Every method may be used while guest code is on the stack. */
 export interface AgentChannel {
   post(message: FromGuest): void;
   /** Blocks until the next message has come. */
-  receive(): ToGuest;
+  receive(): Received;
   /** The next message, if one is there already. */
-  poll(): ToGuest | undefined;
+  poll(): Received | undefined;
+  /** Calls `handler` for messages that come while the thread is idle. */
+  onIdle(handler: (message: Received) => void): void;
   /** Blocks; ends early only when the thread is terminated. */
   sleepMs(durationMs: number): void;
   /** Posts output. Blocks while the agent is more than `OUTPUT_WINDOW_BYTES` behind. */
   writeOutput(stream: "stdout" | "stderr", bytes: Uint8Array): void;
-  /** Takes in a message about output; whoever receives messages passes them here. Returns whether it was one. */
-  acceptsOutputTaken(message: ToGuest): boolean;
 }
 
 /** Opens the line on the port and the wake counter that the agent's thread made. */
@@ -25,7 +31,7 @@ export function openAgentChannel(port: MessagePort, wake: SharedArrayBuffer): Ag
   const wakeCounter = new Int32Array(wake);
   const never = new Int32Array(new SharedArrayBuffer(4));
   /** Messages that came while this side waited for news of its output; they are received next. */
-  const deferred: ToGuest[] = [];
+  const deferred: Received[] = [];
   let outputAheadBytes = 0;
 
   function take(): ToGuest | undefined {
@@ -33,7 +39,7 @@ export function openAgentChannel(port: MessagePort, wake: SharedArrayBuffer): Ag
     return received?.message;
   }
 
-  function next(): ToGuest {
+  function wait(): ToGuest {
     for (;;) {
       const seen = Atomics.load(wakeCounter, 0);
       const message = take();
@@ -42,10 +48,35 @@ export function openAgentChannel(port: MessagePort, wake: SharedArrayBuffer): Ag
     }
   }
 
-  const channel: AgentChannel = {
+  function isAbsorbed(message: ToGuest): message is Absorbed {
+    if (message.kind !== "outputTaken") return false;
+    outputAheadBytes -= message.bytes;
+    return true;
+  }
+
+  return {
     post: (message) => port.postMessage(message),
-    receive: () => deferred.shift() ?? next(),
-    poll: () => deferred.shift() ?? take(),
+    receive() {
+      const first = deferred.shift();
+      if (first !== undefined) return first;
+      for (;;) {
+        const message = wait();
+        if (!isAbsorbed(message)) return message;
+      }
+    },
+    poll() {
+      const first = deferred.shift();
+      if (first !== undefined) return first;
+      for (let message = take(); message !== undefined; message = take()) {
+        if (!isAbsorbed(message)) return message;
+      }
+      return undefined;
+    },
+    onIdle(handler) {
+      port.on("message", (message: ToGuest) => {
+        if (!isAbsorbed(message)) handler(message);
+      });
+    },
     sleepMs(durationMs) {
       const until = performance.now() + durationMs;
       for (let left = durationMs; left > 0; left = until - performance.now()) {
@@ -56,18 +87,12 @@ export function openAgentChannel(port: MessagePort, wake: SharedArrayBuffer): Ag
       for (let offset = 0; offset < bytes.length; offset += OUTPUT_WINDOW_BYTES) {
         const piece = bytes.slice(offset, offset + OUTPUT_WINDOW_BYTES);
         while (outputAheadBytes > 0 && outputAheadBytes + piece.length > OUTPUT_WINDOW_BYTES) {
-          const message = next();
-          if (!channel.acceptsOutputTaken(message)) deferred.push(message);
+          const message = wait();
+          if (!isAbsorbed(message)) deferred.push(message);
         }
         outputAheadBytes += piece.length;
-        channel.post({ kind: "output", stream, bytes: piece });
+        port.postMessage({ kind: "output", stream, bytes: piece } satisfies FromGuest);
       }
     },
-    acceptsOutputTaken(message) {
-      if (message.kind !== "outputTaken") return false;
-      outputAheadBytes -= message.bytes;
-      return true;
-    },
   };
-  return channel;
 }
