@@ -33,7 +33,12 @@ export async function buildCComponent(component: CComponent): Promise<Uint8Array
     link: ["-nostdlib", "-Wl,--no-entry,--stack-first"],
   });
   const wit = await witSource(component.world ?? join(HEADERS, "http-guest.wit"));
-  const embedded = await componentEmbed({ binary: core, witSource: wit, world: component.worldName ?? "http-guest", stringEncoding: "utf8" });
+  const embedded = await componentEmbed({
+    binary: core,
+    witSource: wit,
+    world: component.worldName ?? "http-guest",
+    stringEncoding: "utf8",
+  });
   return componentNew(embedded, []);
 }
 
@@ -54,14 +59,30 @@ export async function clangVersion(): Promise<string | undefined> {
   }
 }
 
-type CFlags = { readonly target: readonly string[]; readonly compile: readonly string[]; readonly link: readonly string[] };
+type CFlags = {
+  readonly target: readonly string[];
+  readonly compile: readonly string[];
+  readonly link: readonly string[];
+};
 
 async function compileC(sources: readonly string[], flags: CFlags): Promise<Uint8Array> {
   const folder = await mkdtemp(join(tmpdir(), "wasmatrix-c-"));
   try {
     const objects = sources.map((_, index) => join(folder, `${index}.o`));
     for (const [index, source] of sources.entries()) {
-      await run("clang", [...flags.target, "-c", "-std=c11", "-Os", "-Wall", "-Wextra", "-Werror", ...flags.compile, "-o", objects[index] ?? "", source]);
+      await run("clang", [
+        ...flags.target,
+        "-c",
+        "-std=c11",
+        "-Os",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        ...flags.compile,
+        "-o",
+        objects[index] ?? "",
+        source,
+      ]);
     }
     // In a step of its own without -O: with it clang would run whatever wasm-opt it finds, and the bytes would depend on that.
     const output = join(folder, "out.wasm");

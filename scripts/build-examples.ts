@@ -12,7 +12,9 @@ import { buildCCommand, buildCComponent, clangVersion } from "./build-c-componen
 
 const root: string = join(import.meta.dirname, "..");
 const RECORD = join(root, "examples", "build.json");
-const HEADERS = ["canonical.h", "wasi-http.h", "wasi-keyvalue.h", "wasi-keyvalue.wit", "http-guest.wit"].map((name) => `scripts/c-component/${name}`);
+const HEADERS = ["canonical.h", "wasi-http.h", "wasi-keyvalue.h", "wasi-keyvalue.wit", "http-guest.wit"].map(
+  (name) => `scripts/c-component/${name}`,
+);
 
 /** One module: what it is made from, and how. Paths are relative to the repository. */
 type Example = {
@@ -22,7 +24,11 @@ type Example = {
 };
 
 const EXAMPLES: readonly Example[] = [
-  { module: "examples/http-counter/http-counter.wasm", source: "examples/http-counter/http-counter.c", how: "component" },
+  {
+    module: "examples/http-counter/http-counter.wasm",
+    source: "examples/http-counter/http-counter.c",
+    how: "component",
+  },
   { module: "examples/misbehave/misbehave.wasm", source: "examples/misbehave/misbehave.c", how: "component" },
   { module: "examples/stats/stats.wasm", source: "examples/stats/stats.c", how: "command" },
   { module: "examples/functions/functions.wasm", source: "examples/functions/functions.wat", how: "wat" },
@@ -40,7 +46,9 @@ process.exitCode = process.argv.includes("--check") ? await check() : await buil
 async function buildAll(): Promise<number> {
   const clang = await clangVersion();
   if (clang === undefined) {
-    console.error("Cannot build the examples: clang, lld and wasi-libc are needed (Debian: apt install clang lld wasi-libc libclang-rt-dev-wasm32)");
+    console.error(
+      "Cannot build the examples: clang, lld and wasi-libc are needed (Debian: apt install clang lld wasi-libc libclang-rt-dev-wasm32)",
+    );
     return 1;
   }
   const modules: Record<string, { sourcesSha256: string; moduleSha256: string }> = {};
@@ -63,18 +71,26 @@ async function check(): Promise<number> {
   for (const example of EXAMPLES) {
     const entry = record.modules[example.module];
     const committed = sha256(readFileSync(join(root, example.module)));
-    if (entry?.sourcesSha256 !== sourcesSha256(example)) problems.push(`${example.module} was built from other sources`);
-    if (entry?.moduleSha256 !== committed) problems.push(`${example.module} is not what was recorded when it was built`);
+    if (entry?.sourcesSha256 !== sourcesSha256(example))
+      problems.push(`${example.module} was built from other sources`);
+    if (entry?.moduleSha256 !== committed)
+      problems.push(`${example.module} is not what was recorded when it was built`);
     if (example.how !== "wat" && clang !== record.clang) continue;
     compared += 1;
     if (sha256(await build(example)) !== committed) problems.push(`${example.module} differs from a fresh build`);
   }
   if (compared < EXAMPLES.length) {
-    const reason = clang === undefined ? "clang, lld or wasi-libc is not installed here" : `this is ${clang}, they were built by ${record.clang}`;
-    console.log(`examples: a fresh build of ${EXAMPLES.length - compared} modules was skipped: ${reason}; their sources and digests were compared`);
+    const reason =
+      clang === undefined
+        ? "clang, lld or wasi-libc is not installed here"
+        : `this is ${clang}, they were built by ${record.clang}`;
+    console.log(
+      `examples: a fresh build of ${EXAMPLES.length - compared} modules was skipped: ${reason}; their sources and digests were compared`,
+    );
   }
   for (const problem of problems) console.error(`${problem}; run: npm run build:examples`);
-  if (problems.length === 0) console.log(`examples: ${EXAMPLES.length} modules match their sources, ${compared} of them rebuilt`);
+  if (problems.length === 0)
+    console.log(`examples: ${EXAMPLES.length} modules match their sources, ${compared} of them rebuilt`);
   return problems.length === 0 ? 0 : 1;
 }
 

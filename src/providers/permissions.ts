@@ -61,7 +61,8 @@ export function parsePermission(text: string): Permission {
     case "http:request":
       return { kind: "http-request" };
   }
-  const rest = (prefix: string): string | undefined => (text.startsWith(prefix) ? text.slice(prefix.length) : undefined);
+  const rest = (prefix: string): string | undefined =>
+    text.startsWith(prefix) ? text.slice(prefix.length) : undefined;
   const domain = rest("http:domain:");
   if (domain !== undefined) return { kind: "http-domain", domain: checkedDomain(text, domain) };
   const published = rest("msg:publish:");
@@ -74,12 +75,18 @@ export function parsePermission(text: string): Permission {
 /** Throws `PERMISSION_INVALID` unless there is at least one permission and each is valid and of this type. */
 export function assertPermissionsFit(type: CapabilityType, permissions: readonly string[]): void {
   if (permissions.length === 0) {
-    throw fault(Reason.PERMISSION_INVALID, `Cannot grant ${type}: no permission is named; there are ${PERMISSIONS[type].join(", ")}`);
+    throw fault(
+      Reason.PERMISSION_INVALID,
+      `Cannot grant ${type}: no permission is named; there are ${PERMISSIONS[type].join(", ")}`,
+    );
   }
   for (const text of permissions) {
     const actual = TYPE_OF[parsePermission(text).kind];
     if (actual !== type) {
-      throw invalid(text, `it belongs to the capability type ${actual}, not to ${type}; for ${type} there are ${PERMISSIONS[type].join(", ")}`);
+      throw invalid(
+        text,
+        `it belongs to the capability type ${actual}, not to ${type}; for ${type} there are ${PERMISSIONS[type].join(", ")}`,
+      );
     }
   }
 }
@@ -98,8 +105,13 @@ export function checkKvCall(assignments: readonly Grant[], call: KvCall): KvVerd
   const needed = kvPermissionForCall(call);
   const candidates = assignments.filter((grant) => grant.type === "kv" && grant.bucket === call.bucket);
   for (const assignment of candidates) {
-    const held = candidates.filter((grant) => grant.providerId === assignment.providerId).flatMap((grant) => grant.permissions);
-    const permitted = call.kind === "open" ? KV_PERMISSIONS.some((one) => held.includes(one)) : needed.every((one) => held.includes(one));
+    const held = candidates
+      .filter((grant) => grant.providerId === assignment.providerId)
+      .flatMap((grant) => grant.permissions);
+    const permitted =
+      call.kind === "open"
+        ? KV_PERMISSIONS.some((one) => held.includes(one))
+        : needed.every((one) => held.includes(one));
     if (permitted) return { kind: "allowed", assignment };
   }
   return { kind: "denied", needed: call.kind === "open" ? KV_PERMISSIONS : needed, bucket: call.bucket };
@@ -144,25 +156,42 @@ const KV_NEEDS: Readonly<Record<KvCall["kind"], readonly KvPermission[]>> = {
 function checkedDomain(text: string, domain: string): string {
   const name = domain.startsWith("*.") ? domain.slice(2) : domain;
   if (name === "") throw invalid(text, "a domain is missing after the colon, as in http:domain:api.example.com");
-  if (domain.length > DOMAIN_MAX_CHARACTERS) throw invalid(text, `the domain is longer than ${DOMAIN_MAX_CHARACTERS} characters`);
-  if (name.includes("*")) throw invalid(text, "* may only stand at the beginning, as in http:domain:*.example.com (for any domain: http:request)");
-  if (/[/:@]/.test(name)) throw invalid(text, "only the domain belongs here, without scheme, port or path, as in http:domain:api.example.com");
+  if (domain.length > DOMAIN_MAX_CHARACTERS)
+    throw invalid(text, `the domain is longer than ${DOMAIN_MAX_CHARACTERS} characters`);
+  if (name.includes("*"))
+    throw invalid(
+      text,
+      "* may only stand at the beginning, as in http:domain:*.example.com (for any domain: http:request)",
+    );
+  if (/[/:@]/.test(name))
+    throw invalid(
+      text,
+      "only the domain belongs here, without scheme, port or path, as in http:domain:api.example.com",
+    );
   const wrong = name.split(".").find((label) => !/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i.test(label));
   if (wrong !== undefined) {
-    throw invalid(text, `"${wrong}" is not a label of a domain: 1 to 63 letters, digits and hyphens (international names in their xn-- form)`);
+    throw invalid(
+      text,
+      `"${wrong}" is not a label of a domain: 1 to 63 letters, digits and hyphens (international names in their xn-- form)`,
+    );
   }
   return domain.toLowerCase();
 }
 
 function checkedTopic(text: string, topic: string): string {
   if (topic === "") throw invalid(text, `a topic is missing after the colon, as in ${text}orders.*`);
-  if (topic.length > TOPIC_MAX_CHARACTERS) throw invalid(text, `the topic is longer than ${TOPIC_MAX_CHARACTERS} characters`);
+  if (topic.length > TOPIC_MAX_CHARACTERS)
+    throw invalid(text, `the topic is longer than ${TOPIC_MAX_CHARACTERS} characters`);
   const tokens = topic.split(".");
   for (const [index, token] of tokens.entries()) {
-    if (token === "") throw invalid(text, "the topic has an empty token; tokens stand between single dots, as in orders.eu.created");
-    if (token === ">" && index !== tokens.length - 1) throw invalid(text, "> may only be the last token, as in orders.>");
-    if (token !== ">" && token !== "*" && /[*>]/.test(token)) throw invalid(text, "* and > must be whole tokens, as in orders.*.created or orders.>");
-    if (/[\s\p{Cc}]/u.test(token) || !token.isWellFormed()) throw invalid(text, "the topic has white space or a control character in it");
+    if (token === "")
+      throw invalid(text, "the topic has an empty token; tokens stand between single dots, as in orders.eu.created");
+    if (token === ">" && index !== tokens.length - 1)
+      throw invalid(text, "> may only be the last token, as in orders.>");
+    if (token !== ">" && token !== "*" && /[*>]/.test(token))
+      throw invalid(text, "* and > must be whole tokens, as in orders.*.created or orders.>");
+    if (/[\s\p{Cc}]/u.test(token) || !token.isWellFormed())
+      throw invalid(text, "the topic has white space or a control character in it");
   }
   return topic;
 }

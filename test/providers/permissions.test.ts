@@ -42,7 +42,10 @@ describe("parsing a permission", () => {
   });
 
   it.each<[string, string]>([
-    ["", "there is no such permission; there are kv:read, kv:write, kv:delete, http:request, http:domain:DOMAIN, msg:publish:TOPIC, msg:subscribe:TOPIC"],
+    [
+      "",
+      "there is no such permission; there are kv:read, kv:write, kv:delete, http:request, http:domain:DOMAIN, msg:publish:TOPIC, msg:subscribe:TOPIC",
+    ],
     ["kv:admin", "there is no such permission"],
     ["KV:READ", "there is no such permission"],
     [" kv:read", "there is no such permission"],
@@ -83,17 +86,23 @@ describe("parsing a permission", () => {
   it("takes any text without failing in any other way", () => {
     const prefix = fc.constantFrom("", "kv:", "http:domain:", "http:domain:*.", "msg:publish:", "msg:subscribe:");
     fc.assert(
-      fc.property(prefix, fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: fc.constantFrom("a", ".", "*", ">", "-") })), (start, rest) => {
-        let permission: Permission;
-        try {
-          permission = parsePermission(start + rest);
-        } catch (error) {
-          expect(isFault(error, Reason.PERMISSION_INVALID)).toBe(true);
-          return;
-        }
-        if (permission.kind === "http-domain") expect(permission.domain).toMatch(/^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/);
-        if (permission.kind === "publish" || permission.kind === "subscribe") expect(permission.topic).not.toMatch(/\s|^\.|\.\.|\.$/);
-      }),
+      fc.property(
+        prefix,
+        fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: fc.constantFrom("a", ".", "*", ">", "-") })),
+        (start, rest) => {
+          let permission: Permission;
+          try {
+            permission = parsePermission(start + rest);
+          } catch (error) {
+            expect(isFault(error, Reason.PERMISSION_INVALID)).toBe(true);
+            return;
+          }
+          if (permission.kind === "http-domain")
+            expect(permission.domain).toMatch(/^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/);
+          if (permission.kind === "publish" || permission.kind === "subscribe")
+            expect(permission.topic).not.toMatch(/\s|^\.|\.\.|\.$/);
+        },
+      ),
       { numRuns: 1000 },
     );
   });
@@ -115,7 +124,9 @@ describe("permissions of a capability type", () => {
   });
 
   it("must be at least one", () => {
-    expect(messageOf(() => assertPermissionsFit("kv", []))).toBe("Cannot grant kv: no permission is named; there are kv:read, kv:write, kv:delete");
+    expect(messageOf(() => assertPermissionsFit("kv", []))).toBe(
+      "Cannot grant kv: no permission is named; there are kv:read, kv:write, kv:delete",
+    );
   });
 });
 
@@ -124,7 +135,12 @@ const KV: readonly KvPermission[] = ["kv:read", "kv:write", "kv:delete"];
 const anyBucket = fc.constantFrom(...BUCKETS);
 const anyPermissions = fc.subarray([...KV]);
 const anyGrant: fc.Arbitrary<Grant> = fc.oneof(
-  fc.record({ providerId: fc.constantFrom("p1", "p2"), type: fc.constant("kv" as const), bucket: anyBucket, permissions: anyPermissions }),
+  fc.record({
+    providerId: fc.constantFrom("p1", "p2"),
+    type: fc.constant("kv" as const),
+    bucket: anyBucket,
+    permissions: anyPermissions,
+  }),
   fc.record({
     providerId: fc.constantFrom("p1", "p2"),
     type: fc.constantFrom("http" as const, "messaging" as const),
@@ -166,7 +182,11 @@ describe("checking a key-value call", () => {
   it("denies everything to an instance without an assignment", () => {
     fc.assert(
       fc.property(anyCall, (call) => {
-        expect(checkKvCall([], call)).toEqual({ kind: "denied", needed: call.kind === "open" ? KV : kvPermissionForCall(call), bucket: call.bucket });
+        expect(checkKvCall([], call)).toEqual({
+          kind: "denied",
+          needed: call.kind === "open" ? KV : kvPermissionForCall(call),
+          bucket: call.bucket,
+        });
       }),
       { numRuns: 1000 },
     );
@@ -176,7 +196,11 @@ describe("checking a key-value call", () => {
     fc.assert(
       fc.property(fc.array(anyGrant, { maxLength: 6 }), anyCall, (grants, call) => {
         const heldFrom = (providerId: string): Set<string> =>
-          new Set(grants.filter((grant) => grant.type === "kv" && grant.bucket === call.bucket && grant.providerId === providerId).flatMap((grant) => grant.permissions));
+          new Set(
+            grants
+              .filter((grant) => grant.type === "kv" && grant.bucket === call.bucket && grant.providerId === providerId)
+              .flatMap((grant) => grant.permissions),
+          );
         const serves = (providerId: string): boolean => {
           const held = heldFrom(providerId);
           return call.kind === "open" ? held.size > 0 : kvPermissionForCall(call).every((needed) => held.has(needed));
@@ -195,16 +219,21 @@ describe("checking a key-value call", () => {
 
   it("is never changed by what other instances hold, nor by assignments of other buckets", () => {
     fc.assert(
-      fc.property(fc.array(anyGrant, { maxLength: 4 }), fc.array(anyGrant, { maxLength: 4 }), anyCall, (mine, others, call) => {
-        const byInstance = new Map([
-          ["mine", mine],
-          ["theirs", others],
-        ]);
-        const alone = checkKvCall(mine, call);
-        expect(checkKvCall(byInstance.get("mine") ?? [], call)).toEqual(alone);
-        const elsewhere = others.filter((grant) => grant.bucket !== call.bucket);
-        expect(checkKvCall([...elsewhere, ...mine], call)).toEqual(alone);
-      }),
+      fc.property(
+        fc.array(anyGrant, { maxLength: 4 }),
+        fc.array(anyGrant, { maxLength: 4 }),
+        anyCall,
+        (mine, others, call) => {
+          const byInstance = new Map([
+            ["mine", mine],
+            ["theirs", others],
+          ]);
+          const alone = checkKvCall(mine, call);
+          expect(checkKvCall(byInstance.get("mine") ?? [], call)).toEqual(alone);
+          const elsewhere = others.filter((grant) => grant.bucket !== call.bucket);
+          expect(checkKvCall([...elsewhere, ...mine], call)).toEqual(alone);
+        },
+      ),
       { numRuns: 1000 },
     );
   });

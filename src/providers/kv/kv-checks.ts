@@ -7,7 +7,11 @@ export function kvLimitsFrom(overrides: Partial<KvLimits> = {}): KvLimits {
   const limits = { ...KV_DEFAULT_LIMITS, ...overrides };
   for (const [name, value] of Object.entries(limits)) {
     if (!Number.isSafeInteger(value) || value < 1) {
-      throw fault(Reason.LIMIT_INVALID, `Cannot open key-value provider: ${name} is not a positive whole number (got ${value})`, { subject: name });
+      throw fault(
+        Reason.LIMIT_INVALID,
+        `Cannot open key-value provider: ${name} is not a positive whole number (got ${value})`,
+        { subject: name },
+      );
     }
   }
   return limits;
@@ -21,13 +25,17 @@ export function assertBucketName(limits: KvLimits, bucket: string): void {
   if (/\p{Cc}/u.test(bucket)) throw refuse("has a control character in it");
   const bytes = utf8Bytes(bucket);
   if (bytes > limits.bucketNameMaxBytes) {
-    throw fault(Reason.PROVIDER_LIMIT, `Cannot open bucket: its name exceeds ${limits.bucketNameMaxBytes} bytes (got ${bytes})`);
+    throw fault(
+      Reason.PROVIDER_LIMIT,
+      `Cannot open bucket: its name exceeds ${limits.bucketNameMaxBytes} bytes (got ${bytes})`,
+    );
   }
 }
 
 /** Throws `ARGUMENT_INVALID` or `PROVIDER_LIMIT` if `key` cannot name a value in `bucket`. */
 export function assertKey(limits: KvLimits, bucket: string, key: string): void {
-  const refuse = (problem: string): Fault => fault(Reason.ARGUMENT_INVALID, `Cannot use key in bucket "${bucket}": it ${problem}`, { subject: bucket });
+  const refuse = (problem: string): Fault =>
+    fault(Reason.ARGUMENT_INVALID, `Cannot use key in bucket "${bucket}": it ${problem}`, { subject: bucket });
   if (key === "") throw refuse("is empty");
   if (!key.isWellFormed()) throw refuse("is not well-formed Unicode");
   assertWithin(bucket, "key", utf8Bytes(key), limits.keyMaxBytes, "bytes");
@@ -68,5 +76,7 @@ export function utf8Bytes(text: string): number {
 
 function assertWithin(bucket: string, what: string, got: number, limit: number, unit: "bytes" | "keys"): void {
   if (got <= limit) return;
-  throw fault(Reason.PROVIDER_LIMIT, `Cannot use bucket "${bucket}": ${what} exceeds ${limit} ${unit} (got ${got})`, { subject: bucket });
+  throw fault(Reason.PROVIDER_LIMIT, `Cannot use bucket "${bucket}": ${what} exceeds ${limit} ${unit} (got ${got})`, {
+    subject: bucket,
+  });
 }

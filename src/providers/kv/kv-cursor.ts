@@ -14,7 +14,9 @@ export function keyFromCursor(bucket: string, cursor: string): string {
   const key = keyInside(bucket, cursor);
   // The round trip also refuses spellings that the decoder tolerates, such as padding or stray characters.
   if (key === undefined || cursorFromKey(bucket, key) !== cursor) {
-    throw fault(Reason.CURSOR_INVALID, `Cannot list keys of bucket "${bucket}": the cursor is not one of this bucket`, { subject: bucket });
+    throw fault(Reason.CURSOR_INVALID, `Cannot list keys of bucket "${bucket}": the cursor is not one of this bucket`, {
+      subject: bucket,
+    });
   }
   return key;
 }

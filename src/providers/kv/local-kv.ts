@@ -45,7 +45,11 @@ export function createLocalKv(table: KvTable, limits: KvLimits): KvProvider {
 
   /** Every operation passes here: a closed provider, a bad bucket name and bad keys are refused before the table is touched. */
   const enter = (bucket: string, keys: readonly string[]): void => {
-    if (closed) throw fault(Reason.PROVIDER_STOPPED, `Cannot use bucket "${bucket.slice(0, 64)}": the key-value provider is stopped`);
+    if (closed)
+      throw fault(
+        Reason.PROVIDER_STOPPED,
+        `Cannot use bucket "${bucket.slice(0, 64)}": the key-value provider is stopped`,
+      );
     assertBucketName(limits, bucket);
     for (const key of keys) assertKey(limits, bucket, key);
   };
@@ -58,7 +62,9 @@ export function createLocalKv(table: KvTable, limits: KvLimits): KvProvider {
 
   const write = (bucket: string, changes: KvChanges): void => {
     // Removing what is not there is no change, and must not cost a write.
-    const effective = new Map([...changes].filter(([key, value]) => value !== undefined || table.valueBytes(bucket, key) !== undefined));
+    const effective = new Map(
+      [...changes].filter(([key, value]) => value !== undefined || table.valueBytes(bucket, key) !== undefined),
+    );
     if (effective.size === 0) return;
     const before = table.usage(bucket);
     const after = usageAfter(table, bucket, before, effective);
@@ -160,11 +166,17 @@ function usageAfter(table: KvTable, bucket: string, before: BucketUsage, changes
 function sumOf(bucket: string, value: Uint8Array | undefined, delta: bigint): bigint {
   const old = value === undefined ? 0n : numberFromValue(value);
   if (old === undefined) {
-    throw fault(Reason.ARGUMENT_INVALID, `Cannot increment in bucket "${bucket}": the value is not a decimal number within 64 bits`, { subject: bucket });
+    throw fault(
+      Reason.ARGUMENT_INVALID,
+      `Cannot increment in bucket "${bucket}": the value is not a decimal number within 64 bits`,
+      { subject: bucket },
+    );
   }
   const sum = old + delta;
   if (!isKvNumber(sum)) {
-    throw fault(Reason.ARGUMENT_INVALID, `Cannot increment in bucket "${bucket}": the sum does not fit into 64 bits`, { subject: bucket });
+    throw fault(Reason.ARGUMENT_INVALID, `Cannot increment in bucket "${bucket}": the sum does not fit into 64 bits`, {
+      subject: bucket,
+    });
   }
   return sum;
 }

@@ -48,7 +48,10 @@ export function createSortedKeys(): SortedKeys {
       const first = after === undefined ? 0 : runIndexOf(after);
       for (let index = first; index < runs.length && found.length < maxKeys; index += 1) {
         const run = runs[index] ?? [];
-        const start = after === undefined || index > first ? 0 : partitionPoint(run.length, (at) => compareByUtf8(run[at] ?? "", after) <= 0);
+        const start =
+          after === undefined || index > first
+            ? 0
+            : partitionPoint(run.length, (at) => compareByUtf8(run[at] ?? "", after) <= 0);
         found.push(...run.slice(start, start + maxKeys - found.length));
       }
       return found;

@@ -62,7 +62,9 @@ function openDatabase(file: string): DatabaseSync {
   } catch (error) {
     database?.close();
     if (isFault(error)) throw error;
-    throw fault(Reason.PROVIDER_UNAVAILABLE, `Cannot open key-value store "${file}": ${reasonOf(error)}`, { cause: error });
+    throw fault(Reason.PROVIDER_UNAVAILABLE, `Cannot open key-value store "${file}": ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -77,7 +79,8 @@ function prepareSchema(database: DatabaseSync, file: string): void {
     const tables = database.prepare("SELECT count(*) AS count FROM sqlite_schema").get()?.["count"];
     if (version === 0 && application === 0 && tables === 0) return database.exec(SCHEMA);
     if (application !== APPLICATION_ID) return refuse("it is a database of another program");
-    if (version !== SCHEMA_VERSION) return refuse(`its format ${version} is not the one of this program (${SCHEMA_VERSION})`);
+    if (version !== SCHEMA_VERSION)
+      return refuse(`its format ${version} is not the one of this program (${SCHEMA_VERSION})`);
   });
 }
 
@@ -99,7 +102,8 @@ function createSqliteTable(database: DatabaseSync): KvTable {
     read: (bucket, key) => guarded(() => optional(selectValue.get(bucket, bytesOf(key))?.["value"], asBytes)),
     valueBytes: (bucket, key) => guarded(() => optional(selectLength.get(bucket, bytesOf(key))?.["bytes"], asNumber)),
     // No key is empty, so the empty blob comes before all of them.
-    keysAfter: (bucket, after, maxKeys) => guarded(() => selectKeys.all(bucket, bytesOf(after ?? ""), maxKeys).map((row) => textOf(asBytes(row["key"])))),
+    keysAfter: (bucket, after, maxKeys) =>
+      guarded(() => selectKeys.all(bucket, bytesOf(after ?? ""), maxKeys).map((row) => textOf(asBytes(row["key"])))),
     usage(bucket) {
       const row = guarded(() => selectUsage.get(bucket));
       return row === undefined ? { keys: 0, bytes: 0 } : { keys: asNumber(row["keys"]), bytes: asNumber(row["bytes"]) };

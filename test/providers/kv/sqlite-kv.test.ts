@@ -7,17 +7,18 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, describe, expect, it } from "vitest";
 import { Reason } from "../../../src/fault.ts";
 import { openSqliteKv } from "../../../src/providers/kv/sqlite-kv.ts";
-import { allKeys, describeKvContract } from "./kv-contract.ts";
+import { describeKvContract } from "./kv-contract.ts";
+import { allKeys, bytes, text } from "./kv-fixtures.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "wasmatrix-sqlite-kv-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let files = 0;
 const freshFile = (): string => join(folder, `${(files += 1)}.db`);
-const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
-const text = (value: Uint8Array | undefined): string | undefined => (value === undefined ? undefined : new TextDecoder().decode(value));
 
-describeKvContract("SQLite", (limits) => openSqliteKv({ file: freshFile(), ...(limits === undefined ? {} : { limits }) }));
+describeKvContract("SQLite", (limits) =>
+  openSqliteKv({ file: freshFile(), ...(limits === undefined ? {} : { limits }) }),
+);
 
 describe("the SQLite key-value store", () => {
   it("keeps everything across a close, the count of bytes included", async () => {
@@ -38,7 +39,10 @@ describe("the SQLite key-value store", () => {
   it("lets a bucket shrink that is larger than a limit lowered since", async () => {
     const file = freshFile();
     const before = await openSqliteKv({ file });
-    await before.setMany("b", [["1", bytes("12345")], ["2", bytes("12345")]]);
+    await before.setMany("b", [
+      ["1", bytes("12345")],
+      ["2", bytes("12345")],
+    ]);
     await before.close();
     const after = await openSqliteKv({ file, limits: { bucketMaxBytes: 3 } });
     await after.delete("b", "1");
@@ -69,7 +73,9 @@ describe("the SQLite key-value store", () => {
 
   it("has every acknowledged write after its process was killed, and none by half", async () => {
     const file = freshFile();
-    const writer = fork(new URL("sqlite-kv-writer.ts", import.meta.url), [file], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const writer = fork(new URL("sqlite-kv-writer.ts", import.meta.url), [file], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
     const exited = once(writer, "exit");
     let acknowledged = 0;
     await new Promise<void>((resolve) => {
@@ -87,14 +93,19 @@ describe("the SQLite key-value store", () => {
     expect(count).toBeGreaterThanOrEqual(acknowledged);
     const pairs = (await allKeys(kv, "b")).filter((key) => key !== "count");
     // Each round writes a left and a right key in one batch, then counts it; the last round may lack its count.
-    expect(pairs.filter((key) => key.startsWith("left-")).map((key) => key.slice(5))).toEqual(pairs.filter((key) => key.startsWith("right-")).map((key) => key.slice(6)));
+    expect(pairs.filter((key) => key.startsWith("left-")).map((key) => key.slice(5))).toEqual(
+      pairs.filter((key) => key.startsWith("right-")).map((key) => key.slice(6)),
+    );
     expect([count, count + 1]).toContain(pairs.length / 2);
     await kv.close();
   });
 
   it("refuses a file that is no database, one of another program, and one of a newer version, and leaves them as they are", async () => {
     const noDatabase = freshFile();
-    writeFileSync(noDatabase, "this is not a database, but it is long enough to have a header that says so. ".repeat(20));
+    writeFileSync(
+      noDatabase,
+      "this is not a database, but it is long enough to have a header that says so. ".repeat(20),
+    );
     await expect(openSqliteKv({ file: noDatabase })).rejects.toMatchObject({ reason: Reason.PROVIDER_UNAVAILABLE });
 
     const foreign = freshFile();
