@@ -95,6 +95,7 @@ IMPORT(HTTP_TYPES, "[method]outgoing-response.body") void http_response_body(Out
 IMPORT(HTTP_TYPES, "[method]outgoing-body.write") void http_outgoing_body_write(OutgoingBody body, ResultHandle *result);
 IMPORT(HTTP_TYPES, "[static]outgoing-body.finish")
 void http_outgoing_body_finish(OutgoingBody body, int32_t has_trailers, Fields trailers, ResultErrorCode *result);
+IMPORT(HTTP_TYPES, "[resource-drop]outgoing-body") void http_outgoing_body_drop(OutgoingBody body);
 /* The last six say which error-code it is, when `is_error`. */
 IMPORT(HTTP_TYPES, "[static]response-outparam.set")
 void http_outparam_set(ResponseOutparam outparam, int32_t is_error, int32_t response, int32_t, int64_t, int32_t, int32_t, int32_t, int32_t);
@@ -229,6 +230,12 @@ static inline void response_end(Response *response) {
   ResultErrorCode finished;
   io_output_drop(response->stream);
   http_outgoing_body_finish(response->body, 0, 0, &finished);
+}
+
+/* Ends a response that is not whole, so that the client can tell: a body that is dropped unfinished counts as broken off. */
+static inline void response_break_off(Response *response) {
+  io_output_drop(response->stream);
+  http_outgoing_body_drop(response->body);
 }
 
 /* A whole response. */
