@@ -1,9 +1,13 @@
 /** From a module's bytes to compiled code under a memory limit; keeps what was compiled lately. */
-import { fault, Reason } from "../fault.ts";
 import type { Clock } from "../clock.ts";
+import { fault, Reason } from "../fault.ts";
+import { componentFromBytes } from "./component.ts";
+import type { CachedComponent, ComponentCache } from "./component-cache.ts";
+import type { ComponentCompiler } from "./component-compiler.ts";
 import { coreModuleFromBytes, type FunctionType } from "./core-module.ts";
 import { capMemories, initialMemoryPages, PAGE_BYTES, sharedMemoryPages } from "./memory-cap.ts";
-import { shapeFromBytes } from "./module-shape.ts";
+import { shapeFromBytes, shapeFromComponent } from "./module-shape.ts";
+import { handlerExport } from "./wasi-interfaces.ts";
 import { malformed } from "./wasm-reader.ts";
 import type { GuestProgram } from "./worker-protocol.ts";
 
@@ -23,30 +27,55 @@ export interface ProgramStore {
   load(order: ProgramOrder): Promise<CompiledProgram>;
 }
 
-/** How the store works. */
-export type ProgramStoreOptions = {
+/** What the store needs, and how it works. */
+export type ProgramStoreDeps = {
   readonly clock: Clock;
+  readonly cache: ComponentCache;
+  readonly compiler: ComponentCompiler;
   /** Programs that stay in memory; the one used longest ago goes first. */
   readonly programsMax: number;
   readonly compileTimeoutMs: number;
 };
 
 /** Makes an empty store. */
-export function createProgramStore({ clock, programsMax, compileTimeoutMs }: ProgramStoreOptions): ProgramStore {
+export function createProgramStore({ clock, cache, compiler, programsMax, compileTimeoutMs }: ProgramStoreDeps): ProgramStore {
   /** In the order of last use. */
   const programs = new Map<string, Promise<CompiledProgram>>();
+
+  async function compile({ digest, readModule }: ProgramOrder, pagesMax: number): Promise<CompiledProgram> {
+    const cached = await cache.get(digest);
+    if (cached !== undefined) return compileComponent(cached, pagesMax);
+    const bytes = await readModule();
+    await assertDigest(bytes, digest);
+    const { kind } = shapeFromBytes(bytes);
+    if (kind === "http") return compileComponent(await transpile(digest, bytes), pagesMax);
+    const [module] = await compileCapped([bytes], pagesMax);
+    if (module === undefined) throw malformed("it has no code");
+    return { program: { kind, module }, functions: kind === "functions" ? callableFunctions(bytes) : new Map() };
+  }
+
+  async function transpile(digest: string, bytes: Uint8Array): Promise<CachedComponent> {
+    const component = { outside: componentFromBytes(bytes), transpiled: await compiler.transpile(bytes) };
+    // Lost: a full or read-only disk. The component runs all the same; the next start transpiles again.
+    await cache.put(digest, component).catch(() => undefined);
+    return component;
+  }
+
+  function forgetBeyondMax(): void {
+    for (const oldest of programs.keys()) {
+      if (programs.size <= programsMax) return;
+      programs.delete(oldest);
+    }
+  }
+
   return {
     load(order) {
       const pagesMax = Math.floor(order.memoryMaxBytes / PAGE_BYTES);
       const key = `${order.digest} ${pagesMax}`;
-      const known = programs.get(key);
-      const loading = known ?? compileWithin(clock, compileTimeoutMs, compile(order, pagesMax));
+      const loading = programs.get(key) ?? within(clock, compileTimeoutMs, compile(order, pagesMax));
       programs.delete(key);
       programs.set(key, loading);
-      for (const oldest of programs.keys()) {
-        if (programs.size <= programsMax) break;
-        programs.delete(oldest);
-      }
+      forgetBeyondMax();
       // Lost here: nothing, the caller gets the same rejection. A failure must not be what the next start finds.
       loading.catch(() => {
         if (programs.get(key) === loading) programs.delete(key);
@@ -56,24 +85,33 @@ export function createProgramStore({ clock, programsMax, compileTimeoutMs }: Pro
   };
 }
 
-async function compile({ digest, readModule }: ProgramOrder, pagesMax: number): Promise<CompiledProgram> {
-  const bytes = await readModule();
-  await assertDigest(bytes, digest);
-  const { kind } = shapeFromBytes(bytes);
-  if (kind === "http") throw new Error("unreachable");
-  const pages = sharedMemoryPages(initialMemoryPages(bytes), pagesMax);
-  const module = await compileCore(capMemories(bytes, pages));
-  return { program: { kind, module }, functions: kind === "functions" ? callableFunctions(bytes) : new Map() };
-}
-
-/** Compiles off this thread; the engine's complaint becomes `MODULE_MALFORMED`. */
+/** Compiles core code off this thread, without any cap; the engine's complaint becomes `MODULE_MALFORMED`. */
 export async function compileCore(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
   try {
     return await WebAssembly.compile(bytes);
   } catch (error) {
-    if (error instanceof WebAssembly.CompileError) throw malformed(`the engine refuses it, ${error.message.replace(/^WebAssembly\.compile\(\): /, "")}`, error);
-    throw error;
+    if (!(error instanceof WebAssembly.CompileError)) throw error;
+    throw malformed(`the engine refuses it, ${error.message.replace(/^WebAssembly\.compile\(\): /, "")}`, error);
   }
+}
+
+async function compileComponent({ outside, transpiled }: CachedComponent, pagesMax: number): Promise<CompiledProgram> {
+  // Again, because an entry of the cache may be older than what this runtime takes.
+  shapeFromComponent(outside);
+  const names = [...transpiled.modules.keys()];
+  const compiled = await compileCapped([...transpiled.modules.values()], pagesMax);
+  const modules = new Map(compiled.map((module, index) => [names[index] ?? "", module] as const));
+  return {
+    program: { kind: "http", glue: transpiled.glue, modules, handlerExport: handlerExport(outside.exports) ?? "" },
+    functions: new Map(),
+  };
+}
+
+/** Compiles the core modules of one guest; their memories share `pagesMax`. */
+async function compileCapped(modules: readonly Uint8Array[], pagesMax: number): Promise<WebAssembly.Module[]> {
+  const initial = modules.map(initialMemoryPages);
+  const caps = [...sharedMemoryPages(initial.flat(), pagesMax)];
+  return Promise.all(modules.map((module, index) => compileCore(capMemories(module, caps.splice(0, initial[index]?.length ?? 0)))));
 }
 
 function callableFunctions(bytes: Uint8Array): ReadonlyMap<string, FunctionType> {
@@ -91,7 +129,7 @@ async function assertDigest(bytes: Uint8Array, digest: string): Promise<void> {
   throw fault(Reason.MODULE_DIGEST_MISMATCH, `Cannot start module ${digest}: its bytes have digest ${actual}`, { subject: digest });
 }
 
-async function compileWithin<Result>(clock: Clock, timeoutMs: number, work: Promise<Result>): Promise<Result> {
+async function within<Result>(clock: Clock, timeoutMs: number, work: Promise<Result>): Promise<Result> {
   const late = Promise.withResolvers<never>();
   const cancel = clock.after(timeoutMs, () => late.reject(fault(Reason.START_TIMED_OUT, `Cannot compile module: it takes longer than ${timeoutMs} ms`)));
   try {

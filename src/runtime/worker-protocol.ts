@@ -20,8 +20,6 @@ export type GuestProgram =
       readonly modules: ReadonlyMap<string, WebAssembly.Module>;
       /** Export that holds the handler: `wasi:http/incoming-handler@0.2.3`. */
       readonly handlerExport: string;
-      /** Interfaces that the component imports, as it spells them. */
-      readonly imports: readonly string[];
     };
 
 /** What a guest's thread is started with. */

@@ -1,6 +1,8 @@
 /** The runtime that hosts each guest in a worker thread of its own. */
 import { systemClock, type Clock } from "../clock.ts";
 import { fault, Reason } from "../fault.ts";
+import { openComponentCache } from "./component-cache.ts";
+import { COMPILER_VERSION, createComponentCompiler } from "./component-compiler.ts";
 import { shapeFromBytes } from "./module-shape.ts";
 import { compileCore, createProgramStore, type CompiledProgram } from "./program-store.ts";
 import type { Guest, GuestStart, Runtime } from "./runtime.ts";
@@ -21,8 +23,11 @@ export type RuntimeOptions = {
 };
 
 /** Makes a runtime. It holds no thread before the first guest starts. */
-export function createRuntime({ clock = systemClock, guestsMax = 1_000, programsMax = 64, compileTimeoutMs = 60_000 }: RuntimeOptions): Runtime {
-  const store = createProgramStore({ clock, programsMax, compileTimeoutMs });
+export function createRuntime(options: RuntimeOptions): Runtime {
+  const { clock = systemClock, guestsMax = 1_000, programsMax = 64, compileTimeoutMs = 60_000 } = options;
+  const compiler = createComponentCompiler(clock, compileTimeoutMs);
+  const cache = openComponentCache(options.cacheDir, COMPILER_VERSION);
+  const store = createProgramStore({ clock, cache, compiler, programsMax, compileTimeoutMs });
   const guests = new Set<Guest>();
   let loadingCount = 0;
   let isClosed = false;
@@ -54,7 +59,7 @@ export function createRuntime({ clock = systemClock, guestsMax = 1_000, programs
     kinds: ["http", "command", "functions"],
     async inspect(module) {
       const shape = shapeFromBytes(module);
-      await compileCore(new Uint8Array(module));
+      if (shape.kind !== "http") await compileCore(new Uint8Array(module));
       return shape;
     },
     async start(start) {
@@ -66,7 +71,7 @@ export function createRuntime({ clock = systemClock, guestsMax = 1_000, programs
     },
     async close() {
       isClosed = true;
-      await Promise.all([...guests].map((guest) => guest.kill()));
+      await Promise.all([compiler.close(), ...[...guests].map((guest) => guest.kill())]);
     },
   };
 }

@@ -14,8 +14,8 @@ export type Received = Exclude<ToGuest, Absorbed>;
 /** The line to the agent's thread. Every method may be used while guest code is on the stack. */
 export interface AgentChannel {
   post(message: FromGuest): void;
-  /** Blocks until the next message has come. */
-  receive(): Received;
+  /** Blocks until the next message has come; `undefined` when the monotonic clock has reached `untilNs` before. */
+  receive(untilNs?: bigint): Received | undefined;
   /** The next message, if one is there already. */
   poll(): Received | undefined;
   /** Calls `handler` for messages that come while the thread is idle. */
@@ -39,12 +39,14 @@ export function openAgentChannel(port: MessagePort, wake: SharedArrayBuffer): Ag
     return received?.message;
   }
 
-  function wait(): ToGuest {
+  function wait(untilNs?: bigint): ToGuest | undefined {
     for (;;) {
       const seen = Atomics.load(wakeCounter, 0);
       const message = take();
       if (message !== undefined) return message;
-      Atomics.wait(wakeCounter, 0, seen);
+      const leftNs = untilNs === undefined ? undefined : untilNs - process.hrtime.bigint();
+      if (leftNs !== undefined && leftNs <= 0n) return undefined;
+      Atomics.wait(wakeCounter, 0, seen, leftNs === undefined ? undefined : Math.min(Number(leftNs) / 1e6, WAIT_MAX_MS));
     }
   }
 
@@ -56,12 +58,12 @@ export function openAgentChannel(port: MessagePort, wake: SharedArrayBuffer): Ag
 
   return {
     post: (message) => port.postMessage(message),
-    receive() {
+    receive(untilNs) {
       const first = deferred.shift();
       if (first !== undefined) return first;
       for (;;) {
-        const message = wait();
-        if (!isAbsorbed(message)) return message;
+        const message = wait(untilNs);
+        if (message === undefined || !isAbsorbed(message)) return message;
       }
     },
     poll() {
@@ -88,7 +90,7 @@ export function openAgentChannel(port: MessagePort, wake: SharedArrayBuffer): Ag
         const piece = bytes.slice(offset, offset + OUTPUT_WINDOW_BYTES);
         while (outputAheadBytes > 0 && outputAheadBytes + piece.length > OUTPUT_WINDOW_BYTES) {
           const message = wait();
-          if (!isAbsorbed(message)) deferred.push(message);
+          if (message !== undefined && !isAbsorbed(message)) deferred.push(message);
         }
         outputAheadBytes += piece.length;
         port.postMessage({ kind: "output", stream, bytes: piece } satisfies FromGuest);

@@ -1,0 +1,81 @@
+/** Transpiled components on disk. An entry that is damaged counts as missing; deleting the folder is always safe. */
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Component } from "./component.ts";
+import type { TranspiledComponent } from "./component-glue.ts";
+
+/** What the cache holds of one component: its outside, so that nothing needs its bytes, and its compiled inside. */
+export type CachedComponent = { readonly outside: Component; readonly transpiled: TranspiledComponent };
+
+/** Keeps transpiled components by the digest of the component. */
+export interface ComponentCache {
+  /** The entry, or `undefined` if there is none that can be trusted. */
+  get(digest: string): Promise<CachedComponent | undefined>;
+  /** Writes an entry; a reader sees all of it or nothing. */
+  put(digest: string, component: CachedComponent): Promise<void>;
+}
+
+/** An entry: the SHA-256 of all that follows, the length of the index, the index as JSON, then the files. */
+type EntryIndex = {
+  readonly outside: Component;
+  readonly glueBytes: number;
+  readonly modules: readonly (readonly [name: string, bytes: number])[];
+};
+
+const HASH_BYTES = 32;
+const LENGTH_BYTES = 4;
+
+/** Opens the cache in `folder`, which is made when the first entry is written. `version` names what made the entries. */
+export function openComponentCache(folder: string, version: string): ComponentCache {
+  const path = (digest: string): string => join(folder, version, `${digest.replace("sha256:", "")}.component`);
+  let writes = 0;
+  return {
+    async get(digest) {
+      try {
+        return componentFromEntry(await readFile(path(digest)));
+      } catch {
+        // Lost: why the entry cannot be read. It is made anew, and that replaces it.
+        return undefined;
+      }
+    },
+    async put(digest, component) {
+      const target = path(digest);
+      writes += 1;
+      const draft = `${target}.${process.pid}-${writes}`;
+      await mkdir(dirname(target), { recursive: true });
+      try {
+        await writeFile(draft, entryFromComponent(component));
+        await rename(draft, target);
+      } finally {
+        await rm(draft, { force: true });
+      }
+    },
+  };
+}
+
+function entryFromComponent({ outside, transpiled: { glue, modules } }: CachedComponent): Buffer {
+  const glueBytes = Buffer.from(glue);
+  const index: EntryIndex = { outside, glueBytes: glueBytes.length, modules: [...modules].map(([name, bytes]) => [name, bytes.length] as const) };
+  const indexBytes = Buffer.from(JSON.stringify(index));
+  const length = Buffer.alloc(LENGTH_BYTES);
+  length.writeUInt32LE(indexBytes.length);
+  const content = Buffer.concat([length, indexBytes, glueBytes, ...modules.values()]);
+  return Buffer.concat([createHash("sha256").update(content).digest(), content]);
+}
+
+/** Throws if the entry is not what was written. */
+function componentFromEntry(entry: Buffer): CachedComponent {
+  const content = entry.subarray(HASH_BYTES);
+  if (!createHash("sha256").update(content).digest().equals(entry.subarray(0, HASH_BYTES))) throw new Error("the hash differs");
+  const indexEnd = LENGTH_BYTES + content.readUInt32LE(0);
+  const index: EntryIndex = JSON.parse(content.subarray(LENGTH_BYTES, indexEnd).toString());
+  let offset = indexEnd + index.glueBytes;
+  const glue = content.subarray(indexEnd, offset).toString();
+  const modules = new Map<string, Uint8Array>();
+  for (const [name, bytes] of index.modules) {
+    modules.set(name, content.subarray(offset, offset + bytes));
+    offset += bytes;
+  }
+  return { outside: index.outside, transpiled: { glue, modules } };
+}

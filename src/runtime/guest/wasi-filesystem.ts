@@ -1,0 +1,33 @@
+/** `wasi:filesystem` for a guest without files: there are no directories to begin with, so nothing can be opened. */
+
+/** Resource `descriptor`: none is ever handed out. A function that a component imports must exist all the same. */
+class Descriptor {}
+
+const DESCRIPTOR_METHODS = [
+  ...["readViaStream", "writeViaStream", "appendViaStream", "advise", "syncData", "getFlags", "getType", "setSize", "setTimes"],
+  ...["read", "write", "readDirectory", "sync", "createDirectoryAt", "stat", "statAt", "setTimesAt", "linkAt", "openAt"],
+  ...["readlinkAt", "removeDirectoryAt", "renameAt", "symlinkAt", "unlinkFileAt", "isSameObject", "metadataHash", "metadataHashAt"],
+];
+
+for (const name of DESCRIPTOR_METHODS) {
+  Object.defineProperty(Descriptor.prototype, name, {
+    value: () => {
+      throw "bad-descriptor";
+    },
+  });
+}
+
+/** Resource `directory-entry-stream`: none is ever handed out. */
+class DirectoryEntryStream {
+  readDirectoryEntry(): never {
+    throw "bad-descriptor";
+  }
+}
+
+/** The two interfaces by their names without version. */
+export function filesystemInterfaces(): Record<string, Record<string, unknown>> {
+  return {
+    "wasi:filesystem/preopens": { getDirectories: () => [] },
+    "wasi:filesystem/types": { Descriptor, DirectoryEntryStream, filesystemErrorCode: () => undefined },
+  };
+}
