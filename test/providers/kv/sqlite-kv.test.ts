@@ -73,7 +73,7 @@ describe("the SQLite key-value store", () => {
 
   it("has every acknowledged write after its process was killed, and none by half", async () => {
     const file = freshFile();
-    const writer = fork(new URL("sqlite-kv-writer.ts", import.meta.url), [file], {
+    const writer = fork(new URL("sqlite-kv-writer-process.ts", import.meta.url), [file], {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     const exited = once(writer, "exit");
