@@ -1,0 +1,102 @@
+/** `wasmatrix agent`. */
+import { resolve } from "node:path";
+import { baseUrlFromText } from "../address.ts";
+import { bytesFromText } from "../byte-size.ts";
+import { addExamples, parsedFlag, repeatedFlag, type CommandContext, type CommandModule } from "../command-context.ts";
+import { lineText } from "../json-output.ts";
+import { withKeyValue } from "../key-value-flag.ts";
+import {
+  addServingFlags,
+  createStderrLog,
+  serveUntilInterrupted,
+  servingToken,
+  type ServingFlags,
+} from "../serving.ts";
+import { UsageError } from "../usage-error.ts";
+import { portFromText, wholeNumberFromText } from "../whole-number.ts";
+
+type AgentFlags = ServingFlags & {
+  readonly controlPlane?: readonly string[];
+  readonly data: string;
+  readonly port?: number;
+  readonly ingressPort?: number;
+  readonly advertise?: string;
+  readonly nodeId?: string;
+  readonly label?: Readonly<Record<string, string>>;
+  readonly instancesMax?: number;
+  readonly memoryMax?: number;
+};
+
+const INSTANCES_MAX = 12_000;
+
+/** Starts a node agent. */
+export const define: CommandModule["define"] = (command, context) => {
+  command
+    .description(
+      "Start a node agent, which runs instances on this machine and reports them. What it was told to run is kept in its data folder and resumed. Ctrl-C stops it in order.",
+    )
+    .addOption(repeatedFlag("--control-plane <url>", "control plane that it reports to; at least one", baseUrlFromText))
+    .option("--data <folder>", "where journal, key-value data and modules are kept", "./.wasmatrix")
+    .addOption(parsedFlag("--port <port>", "port of its API; 0 for any (default 7421)", portFromText))
+    .addOption(
+      parsedFlag("--ingress-port <port>", "port of HTTP into its instances; 0 for any (default 7480)", portFromText),
+    )
+    .addOption(
+      parsedFlag(
+        "--advertise <url>",
+        "base URL at which control planes reach its API, if not where it listens",
+        baseUrlFromText,
+      ),
+    )
+    .option("--node-id <id>", "name of the node (default: kept in the data folder)")
+    .addOption(parsedFlag("--label <key=value>", "label of the node, for placement (repeatable)", withKeyValue))
+    .addOption(parsedFlag("--instances-max <n>", "most live instances", wholeNumberFromText(1, INSTANCES_MAX)))
+    .addOption(parsedFlag("--memory-max <size>", "most memory of all instances together, such as 4GiB", bytesFromText));
+  addServingFlags(command, "info").action(async (flags: AgentFlags) => serve(context, flags));
+  addExamples(command, [
+    ["agent --control-plane http://127.0.0.1:7420", "on the machine of the control plane"],
+    [
+      'agent --control-plane http://cp:7420 --host 0.0.0.0 --advertise http://rack-7:7421 --token "$(cat token)"',
+      "on another machine",
+    ],
+    ["agent --control-plane http://cp:7420 --label zone=eu --memory-max 4GiB", "with a label and less room"],
+  ]);
+};
+
+async function serve(context: CommandContext, flags: AgentFlags): Promise<void> {
+  const { io } = context;
+  const controlPlanes = flags.controlPlane ?? [];
+  if (controlPlanes.length === 0)
+    throw new UsageError(
+      "Cannot start an agent: it is not said which control plane it belongs to",
+      "say it with --control-plane http://127.0.0.1:7420",
+    );
+  const dataDir = resolve(flags.data);
+  const token = servingToken(io, flags);
+  const { serveAgent } = await import("../../agent/serve.ts");
+  const agent = await serveAgent({
+    dataDir,
+    controlPlanes,
+    log: createStderrLog(io, flags.logLevel),
+    clock: io.clock,
+    entropy: io.entropy,
+    ...(flags.host === undefined ? {} : { host: flags.host }),
+    ...(flags.port === undefined ? {} : { port: flags.port }),
+    ...(flags.ingressPort === undefined ? {} : { ingressPort: flags.ingressPort }),
+    ...(flags.advertise === undefined ? {} : { advertise: flags.advertise }),
+    ...(token === undefined ? {} : { token }),
+    ...(flags.nodeId === undefined ? {} : { nodeId: flags.nodeId }),
+    ...(flags.label === undefined ? {} : { labels: { ...flags.label } }),
+    ...(flags.instancesMax === undefined ? {} : { instancesMax: flags.instancesMax }),
+    ...(flags.memoryMax === undefined ? {} : { memoryMaxBytes: flags.memoryMax }),
+  });
+  const { nodeId, url, ingressUrl } = agent;
+  await io.stdout.write(
+    flags.json
+      ? lineText({ nodeId, agent: url, ingress: ingressUrl, dataDir })
+      : `node ${nodeId}: agent at ${url}, ingress at ${ingressUrl}\ndata folder: ${dataDir}\nstop it with: Ctrl-C\n`,
+  );
+  // A control plane may come up later; the agent goes on trying by itself.
+  void agent.joined.then(() => io.stderr.write("joined a control plane\n")).catch(() => undefined);
+  await serveUntilInterrupted(io, [agent], flags);
+}

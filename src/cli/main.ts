@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+/** The program `wasmatrix`. */
+import { createProcessIo } from "./process-io.ts";
+import { runCli } from "./run-cli.ts";
+
+// Timers of ours do not keep a process alive; a command that is under way does.
+const underWay = setInterval(() => undefined, 2 ** 30);
+const exitCode = await runCli(process.argv.slice(2), createProcessIo());
+clearInterval(underWay);
+// Not left to the event loop: kept-alive connections and a stdin that nobody read would hold it.
+process.exit(exitCode);

@@ -1,0 +1,55 @@
+/** What `run` is pointed at: a file, a URL, or a digest that the control plane knows. */
+import { createHash } from "node:crypto";
+import { fault, Reason } from "../fault.ts";
+import { readFileBounded } from "./bounded-read.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** A module, and where its bytes are. */
+export type ModuleChoice =
+  | { readonly kind: "bytes"; readonly digest: string; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** The control plane fetches it; `digest` is empty if any will do. */
+  | { readonly kind: "url"; readonly url: string; readonly digest: string }
+  | { readonly kind: "digest"; readonly digest: string };
+
+/** Largest module that is read; control planes and nodes take no larger ones. */
+export const MODULE_MAX_BYTES: number = 64 * 1024 * 1024;
+
+/** How the choice is made. */
+export type ModuleChoiceOptions = {
+  /** What the module must have; empty if any will do. */
+  readonly digest: string;
+  readonly signal: AbortSignal;
+};
+
+/** Understands FILE-OR-URL and reads a file. Throws `UsageError`, or `MODULE_DIGEST_MISMATCH` for a file with other bytes. */
+export async function chooseModule(text: string, options: ModuleChoiceOptions): Promise<ModuleChoice> {
+  const { digest } = options;
+  if (/^sha256:/.test(text)) {
+    const wanted = digestFromText(text);
+    if (digest !== "" && digest !== wanted)
+      throw new UsageError("Cannot start a module by its digest: --digest says another", "leave --digest out");
+    return { kind: "digest", digest: wanted };
+  }
+  if (/^https?:\/\//i.test(text)) {
+    if (URL.parse(text) === null) throw new UsageError(`Cannot use module "${text}": it is not a URL`);
+    return { kind: "url", url: text, digest };
+  }
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text))
+    throw new UsageError(`Cannot use module "${text}": only http and https URLs are fetched`);
+  const bytes = await readFileBounded(text, { what: "module", maxBytes: MODULE_MAX_BYTES, signal: options.signal });
+  if (bytes.length === 0) throw new UsageError(`Cannot read module ${text}: it is empty`);
+  const actual = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+  if (digest !== "" && actual !== digest) {
+    throw fault(Reason.MODULE_DIGEST_MISMATCH, `Cannot start ${text}: it has digest ${actual}, not ${digest}`, {
+      subject: digest,
+    });
+  }
+  return { kind: "bytes", digest: actual, bytes };
+}
+
+/** A digest as the contract wants it: `sha256:` and 64 lower-case hex digits; the prefix may be left out. Throws `UsageError`. */
+export function digestFromText(text: string): string {
+  const hex = text.replace(/^sha256:/, "").toLowerCase();
+  if (!/^[0-9a-f]{64}$/.test(hex)) throw new UsageError("a digest is sha256: and 64 hex digits");
+  return `sha256:${hex}`;
+}
