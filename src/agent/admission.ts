@@ -1,0 +1,117 @@
+/** Whether this node takes an instance. Pure: the agent is the authority, a control plane only proposes. */
+import { toBinary } from "@bufbuild/protobuf";
+import { fault, Reason } from "../fault.ts";
+import { InstanceSchema, type InstanceSpec } from "../gen/wasmatrix/v1/instance_pb.ts";
+import type { GuestKind } from "../runtime/runtime.ts";
+import { checkedGrants, type ProviderDirectory } from "./assignments.ts";
+import { limitBoundsFrom, limitsWithin } from "./instance-limits.ts";
+import { hasEnded, instanceFromRecord, type InstanceRecord } from "./instance-record.ts";
+import { policyFromProto } from "./policy-proto.ts";
+
+/** How much a node takes. */
+export type NodeCapacity = {
+  /** Live instances. */
+  readonly instancesMax: number;
+  /** Sum of the memory limits of live instances, in bytes. */
+  readonly memoryMaxBytes: number;
+};
+
+/** How much of it is taken. */
+export type NodeLoad = { readonly instances: number; readonly memoryBytes: number };
+
+/** What a start order says. */
+export type StartOrder = {
+  readonly id: string;
+  readonly generation: bigint;
+  readonly spec: InstanceSpec;
+  /** The request that caused it, for facts; may be empty. */
+  readonly requestId: string;
+};
+
+/** An instance as it is reported may be this long at most: arguments, labels and assignments fill reports. */
+export const INSTANCE_MAX_BYTES: number = 256 * 1024;
+
+/** The load that the live ones among `records` make. */
+export function loadOf(records: Iterable<InstanceRecord>): NodeLoad {
+  let instances = 0;
+  let memoryBytes = 0;
+  for (const record of records) {
+    if (hasEnded(record)) continue;
+    instances += 1;
+    memoryBytes += record.limits.memoryMaxBytes;
+  }
+  return { instances, memoryBytes };
+}
+
+/**
+ * The record of an admitted instance, in state "starting". Throws `LIMIT_INVALID`, `MODULE_KIND_UNSUPPORTED`, `PERMISSION_INVALID`,
+ * `PROVIDER_NOT_FOUND`, `INVALID_REQUEST` or `NODE_AT_CAPACITY`.
+ */
+export function admit(
+  order: StartOrder,
+  node: {
+    readonly nodeId: string;
+    readonly capacity: NodeCapacity;
+    readonly load: NodeLoad;
+    readonly kinds: readonly GuestKind[];
+    readonly providers: ProviderDirectory;
+    /** The kind that the module was found to have. */
+    readonly kind: GuestKind;
+    readonly nowMs: number;
+  },
+): InstanceRecord {
+  const { id, spec } = order;
+  if (!node.kinds.includes(node.kind)) {
+    throw fault(
+      Reason.MODULE_KIND_UNSUPPORTED,
+      `Cannot start instance "${id}": this node does not host ${node.kind} guests (it hosts ${node.kinds.join(", ")})`,
+      {
+        subject: spec.moduleDigest,
+      },
+    );
+  }
+  const record: InstanceRecord = {
+    id,
+    generation: order.generation,
+    nodeId: node.nodeId,
+    spec,
+    kind: node.kind,
+    limits: limitsWithin(spec.limits, limitBoundsFrom(node.capacity)),
+    policy: policyFromProto(spec.restartPolicy),
+    grants: checkedGrants(spec.assignments, node.providers),
+    state: "starting",
+    createdMs: node.nowMs,
+    startedMs: undefined,
+    restartCount: 0,
+    retriesInRow: 0,
+    nextRestartMs: undefined,
+    lastEnding: undefined,
+    deniedCount: 0,
+  };
+  assertReportable(record);
+  assertRoom(record, node.capacity, node.load);
+  return record;
+}
+
+/** Throws `INVALID_REQUEST` if the instance would not fit into a report. */
+export function assertReportable(record: InstanceRecord): void {
+  const bytes = toBinary(InstanceSchema, instanceFromRecord(record)).length;
+  if (bytes <= INSTANCE_MAX_BYTES) return;
+  throw fault(
+    Reason.INVALID_REQUEST,
+    `Cannot accept instance "${record.id}": arguments, labels and assignments together exceed ${INSTANCE_MAX_BYTES} bytes (got ${bytes})`,
+    { subject: record.id },
+  );
+}
+
+function assertRoom(record: InstanceRecord, capacity: NodeCapacity, load: NodeLoad): void {
+  const refuse = (what: string): never => {
+    throw fault(Reason.NODE_AT_CAPACITY, `Cannot start instance "${record.id}": ${what}`, { subject: record.nodeId });
+  };
+  if (load.instances >= capacity.instancesMax)
+    refuse(`the node runs ${load.instances} of at most ${capacity.instancesMax} instances`);
+  const memoryBytes = load.memoryBytes + record.limits.memoryMaxBytes;
+  if (memoryBytes > capacity.memoryMaxBytes) {
+    refuse(`memory limits would add up to ${memoryBytes} of at most ${capacity.memoryMaxBytes} bytes`);
+  }
+}

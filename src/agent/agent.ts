@@ -1,0 +1,217 @@
+/** The node agent without files, ports and processes: it is given a runtime, a journal, a clock and clients, and can as well run in a simulator. */
+import { create } from "@bufbuild/protobuf";
+import type { Clock, Entropy } from "../clock.ts";
+import { FactKind } from "../gen/wasmatrix/v1/fact_pb.ts";
+import { CapacitySchema, LoadSchema, NodeInfoSchema, type Load, type NodeInfo } from "../gen/wasmatrix/v1/node_pb.ts";
+import type { Log } from "../log.ts";
+import { PROTOCOL_VERSION } from "../protocol-version.ts";
+import type { GuestHost, Runtime } from "../runtime/runtime.ts";
+import type { NodeCapacity } from "./admission.ts";
+import { createCapabilityGate, type CapabilityGate } from "./capability-gate.ts";
+import { nextEpoch } from "./epoch.ts";
+import { protoFromGuestKind } from "./guest-kind.ts";
+import type { IngressTargets } from "./ingress.ts";
+import { hasEnded, instanceFromRecord } from "./instance-record.ts";
+import type { Journal, JournalProblem } from "./journal.ts";
+import { createLogStore, type LogStore } from "./log-store.ts";
+import { createModuleShapes } from "./module-shapes.ts";
+import type { ModuleStore } from "./module-store.ts";
+import { openProviderSet, type ProviderConfig, type ProviderSet } from "./provider-set.ts";
+import { createReportLog, type FactDraft } from "./report-log.ts";
+import { snapshotPages } from "./report-plan.ts";
+import { startReporter, type ReportClient, type Reporter } from "./reporter.ts";
+import { createSupervisor, type Supervisor } from "./supervisor.ts";
+
+/** What an agent is given. */
+export type AgentDeps = {
+  readonly nodeId: string;
+  readonly runtime: Runtime;
+  readonly journal: Journal;
+  readonly store: ModuleStore;
+  /** The node's providers; by type, the first is the default. */
+  readonly providers: readonly ProviderConfig[];
+  readonly capacity: NodeCapacity;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The program's version, for people. */
+  readonly softwareVersion: string;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  /** Ended records that are kept. Default 500. */
+  readonly endedRecordsMax?: number;
+};
+
+/** Whom to report to, and at which addresses this node is found. */
+export type ReportingOptions = {
+  readonly controlPlanes: readonly { readonly address: string; readonly client: ReportClient }[];
+  /** Base URL of NodeAgentService; empty if it cannot be dialled. */
+  readonly address: string;
+  /** Base URL of the ingress. */
+  readonly ingressAddress: string;
+};
+
+/** An agent in operation. */
+export interface Agent {
+  readonly nodeId: string;
+  readonly epoch: string;
+  readonly supervisor: Supervisor;
+  readonly providers: ProviderSet;
+  readonly gate: CapabilityGate;
+  readonly logs: LogStore;
+  readonly store: ModuleStore;
+  readonly ingressTargets: IngressTargets;
+  /** Brings back what the journal says. Once, before the first order. */
+  resume(): void;
+  /** Begins to report. Resolves once one control plane holds everything; never, if there is none. Call once. */
+  report(options: ReportingOptions): Promise<void>;
+  /** Shuts down in order: instances within `graceMs`, then the last reports, then what the agent was given. May be called twice. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Makes an agent; nothing runs before `resume`. */
+export async function createAgent(deps: AgentDeps): Promise<Agent> {
+  const { nodeId, journal, clock, log } = deps;
+  const life = nextEpoch({ nowMs: clock.nowMs(), lastCounter: journal.epochCounter(), random: deps.entropy.hex(4) });
+  journal.setEpochCounter(life.counter);
+  const facts = createReportLog({ nodeId, epoch: life.epoch });
+  const logs = createLogStore({ clock });
+  let reporters: readonly Reporter[] = [];
+  let closed: Promise<void> | undefined;
+
+  const append = (draft: Omit<FactDraft, "timeMs">): void => {
+    facts.append({ ...draft, timeMs: clock.nowMs() });
+    for (const reporter of reporters) reporter.wake();
+  };
+
+  append({ kind: FactKind.NODE_STARTED, message: ["Agent started", ...journal.problems.map(sentenceFrom)].join("; ") });
+  for (const problem of journal.problems) log.error(sentenceFrom(problem));
+
+  const providers = await openProviderSet({
+    nodeId,
+    configs: deps.providers,
+    journal,
+    onFact: (kind, provider, message, requestId) => append({ kind, provider, message, requestId }),
+    log,
+  });
+
+  const gate = createCapabilityGate({
+    grantsOf: (id) => liveGrants(supervisor, id),
+    providers,
+    onDenied: (id, count, message) => supervisor.noteDenied(id, count, message),
+    clock,
+  });
+
+  const hostOf = (id: string): GuestHost => ({
+    kv: (call) => gate.kv(id, call),
+    output: (stream, bytes) => logs.write(id, stream, bytes),
+  });
+
+  const supervisor: Supervisor = createSupervisor({
+    ...deps,
+    modules: createModuleShapes({ store: deps.store, runtime: deps.runtime }),
+    providers,
+    hostOf,
+    facts: {
+      instance(kind, record, message, requestId) {
+        logs.note(record);
+        append({ kind, instance: instanceFromRecord(record), message, requestId });
+      },
+    },
+    onForgotten: (id) => logs.drop(id),
+  });
+
+  const load = (): Load => {
+    const { instances, memoryBytes } = supervisor.load();
+    return create(LoadSchema, { instances, memoryBytes: BigInt(memoryBytes) });
+  };
+
+  const takeSnapshot = (): ReturnType<typeof snapshotPages> =>
+    snapshotPages({
+      sequence: facts.sequence,
+      instances: supervisor.list().map(instanceFromRecord),
+      providers: providers.list(),
+    });
+
+  const close = async (graceMs: number): Promise<void> => {
+    gate.flush();
+    append({ kind: FactKind.NODE_STOPPING, message: "Agent shuts down" });
+    await supervisor.close(graceMs);
+    logs.close();
+    await Promise.all(reporters.map((reporter) => reporter.close(LEAVE_MAX_MS)));
+    await deps.runtime.close();
+    await providers.close();
+    journal.close();
+  };
+
+  return {
+    nodeId,
+    epoch: life.epoch,
+    supervisor,
+    providers,
+    gate,
+    logs,
+    store: deps.store,
+    ingressTargets: ingressTargetsOf(supervisor),
+    resume: () => supervisor.resume(),
+    report(options) {
+      const nodeInfo = (): NodeInfo => nodeInfoFrom(deps, options);
+      const started = options.controlPlanes.map(({ address, client }) =>
+        startReporter({ ...deps, client, address, facts, nodeInfo, load, takeSnapshot }),
+      );
+      reporters = started;
+      return started.length === 0 ? new Promise(() => undefined) : Promise.race(started.map((one) => one.joined));
+    },
+    close: (graceMs) => (closed ??= close(graceMs)),
+  };
+}
+
+/** How long a shutdown waits for control planes to take the last reports. */
+const LEAVE_MAX_MS = 2_000;
+
+/** As many as the contract lets a report carry. */
+const REPORTED_DIGESTS_MAX = 256;
+
+function nodeInfoFrom(deps: AgentDeps, options: ReportingOptions): NodeInfo {
+  return create(NodeInfoSchema, {
+    nodeId: deps.nodeId,
+    address: options.address,
+    ingressAddress: options.ingressAddress,
+    labels: { ...deps.labels },
+    capacity: create(CapacitySchema, {
+      instancesMax: deps.capacity.instancesMax,
+      memoryMaxBytes: BigInt(deps.capacity.memoryMaxBytes),
+    }),
+    protocolVersion: PROTOCOL_VERSION,
+    softwareVersion: deps.softwareVersion,
+    guestKinds: deps.runtime.kinds.map(protoFromGuestKind),
+    moduleDigests: deps.store.digests().slice(0, REPORTED_DIGESTS_MAX),
+  });
+}
+
+function liveGrants(
+  supervisor: Supervisor,
+  id: string,
+): ReturnType<Parameters<typeof createCapabilityGate>[0]["grantsOf"]> {
+  const record = supervisor.find(id);
+  return record === undefined || hasEnded(record) ? undefined : record.grants;
+}
+
+function ingressTargetsOf(supervisor: Supervisor): IngressTargets {
+  return {
+    running: (name) =>
+      supervisor
+        .runningGuests(name)
+        .filter(({ record }) => record.kind === "http")
+        .map(({ record, guest }) => ({ id: record.id, guest, requestBodyMaxBytes: record.limits.requestBodyMaxBytes })),
+    isKnown: (name) => supervisor.isLive(name, "http"),
+  };
+}
+
+function sentenceFrom(problem: JournalProblem): string {
+  switch (problem.kind) {
+    case "moved-aside":
+      return `The journal could not be read (${problem.message}) and was moved to ${problem.movedTo}; instances in it are not brought back`;
+    case "record-unreadable":
+      return `The journal's record of instance "${problem.id}" could not be read (${problem.message}); it is not brought back`;
+  }
+}

@@ -1,0 +1,161 @@
+/** Assignments of an instance: their form in the contract, and what granting and revoking make of them. Pure. */
+import { create } from "@bufbuild/protobuf";
+import { fault, Reason } from "../fault.ts";
+import {
+  AssignmentSchema,
+  CapabilityType as ProtoCapabilityType,
+  type Assignment,
+} from "../gen/wasmatrix/v1/instance_pb.ts";
+import { assertPermissionsFit, type CapabilityType, type Grant } from "../providers/permissions.ts";
+
+/** Assignments that one instance may hold. */
+export const ASSIGNMENTS_MAX = 64;
+
+/** The bucket that an empty name stands for. */
+export const DEFAULT_BUCKET = "default";
+
+/** What providers a node has, as far as assignments care. */
+export type ProviderDirectory = {
+  /** The provider that an empty id stands for, if the node has one of the type. */
+  defaultId(type: CapabilityType): string | undefined;
+  /** The type of a configured provider, stopped ones included. */
+  typeOf(id: string): CapabilityType | undefined;
+};
+
+/**
+ * The assignment with its defaults filled in. Throws `PERMISSION_INVALID`, or `PROVIDER_NOT_FOUND` if the node has no
+ * such provider, or none of the type.
+ */
+export function checkedGrant(assignment: Assignment, providers: ProviderDirectory): Grant {
+  const grant = normalizedGrant(assignment, providers);
+  assertPermissionsFit(grant.type, grant.permissions);
+  return grant;
+}
+
+/** The same for a revocation, whose permissions may be empty: all of them. */
+export function revokedGrant(assignment: Assignment, providers: ProviderDirectory): Grant {
+  const grant = normalizedGrant(assignment, providers);
+  if (grant.permissions.length > 0) assertPermissionsFit(grant.type, grant.permissions);
+  return grant;
+}
+
+/** All assignments of a spec; of two for one (provider, bucket) it throws `INVALID_REQUEST`. */
+export function checkedGrants(assignments: readonly Assignment[], providers: ProviderDirectory): readonly Grant[] {
+  const grants: Grant[] = [];
+  for (const assignment of assignments) {
+    const grant = checkedGrant(assignment, providers);
+    if (grants.some((other) => isSamePlace(other, grant))) {
+      throw fault(Reason.INVALID_REQUEST, `Cannot accept assignments: there are two for ${placeOf(grant)}`, {
+        subject: grant.providerId,
+      });
+    }
+    grants.push(grant);
+  }
+  return grants;
+}
+
+/** Adds the grant, or replaces the one of the same (provider, bucket); throws `INVALID_REQUEST` beyond `ASSIGNMENTS_MAX`. */
+export function withGrant(grants: readonly Grant[], grant: Grant): readonly Grant[] {
+  const kept = grants.filter((other) => !isSamePlace(other, grant));
+  if (kept.length >= ASSIGNMENTS_MAX) {
+    throw fault(
+      Reason.INVALID_REQUEST,
+      `Cannot assign ${placeOf(grant)}: the instance holds ${ASSIGNMENTS_MAX} assignments already`,
+    );
+  }
+  return [...kept, grant];
+}
+
+/** Takes the permissions of `revoked` away, all of them if it names none; an assignment left without any is gone. */
+export function withoutGrant(grants: readonly Grant[], revoked: Grant): readonly Grant[] {
+  return grants.flatMap((grant) => {
+    if (!isSamePlace(grant, revoked)) return [grant];
+    if (revoked.permissions.length === 0) return [];
+    const permissions = grant.permissions.filter((permission) => !revoked.permissions.includes(permission));
+    return permissions.length === 0 ? [] : [{ ...grant, permissions }];
+  });
+}
+
+/** For people: `bucket "default" of provider "kv"`. */
+export function placeOf(grant: Grant): string {
+  return grant.type === "kv"
+    ? `bucket "${grant.bucket}" of provider "${grant.providerId}"`
+    : `provider "${grant.providerId}"`;
+}
+
+/** The contract's form of a grant. */
+export function assignmentFromGrant(grant: Grant): Assignment {
+  return create(AssignmentSchema, {
+    providerId: grant.providerId,
+    type: TYPE_TO_PROTO[grant.type],
+    permissions: [...grant.permissions],
+    bucket: grant.bucket,
+  });
+}
+
+/** The grant as it was written, defaults not filled in. */
+export function grantFromAssignment(assignment: Assignment): Grant {
+  const { providerId, bucket } = assignment;
+  return {
+    providerId,
+    type: capabilityTypeFromProto(assignment.type),
+    bucket,
+    permissions: [...assignment.permissions],
+  };
+}
+
+/** The contract's word for a capability type. */
+export function protoFromCapabilityType(type: CapabilityType): ProtoCapabilityType {
+  return TYPE_TO_PROTO[type];
+}
+
+const TYPE_TO_PROTO: Readonly<Record<CapabilityType, ProtoCapabilityType>> = {
+  kv: ProtoCapabilityType.KV,
+  http: ProtoCapabilityType.HTTP,
+  messaging: ProtoCapabilityType.MESSAGING,
+};
+
+function capabilityTypeFromProto(type: ProtoCapabilityType): CapabilityType {
+  switch (type) {
+    case ProtoCapabilityType.KV:
+      return "kv";
+    case ProtoCapabilityType.HTTP:
+      return "http";
+    case ProtoCapabilityType.MESSAGING:
+      return "messaging";
+    default:
+      throw fault(Reason.INVALID_REQUEST, `Cannot accept assignment: capability type ${type} is not known`, {
+        subject: "assignment.type",
+      });
+  }
+}
+
+function normalizedGrant(assignment: Assignment, providers: ProviderDirectory): Grant {
+  const { providerId: askedId, type, bucket, permissions } = grantFromAssignment(assignment);
+  const providerId = askedId === "" ? providers.defaultId(type) : askedId;
+  if (providerId === undefined)
+    throw fault(Reason.PROVIDER_NOT_FOUND, `Cannot assign ${type}: this node has no ${type} provider`);
+  const actual = providers.typeOf(providerId);
+  if (actual === undefined) {
+    throw fault(Reason.PROVIDER_NOT_FOUND, `Cannot assign provider "${providerId}": this node has no such provider`, {
+      subject: providerId,
+    });
+  }
+  if (actual !== type) {
+    throw fault(
+      Reason.PROVIDER_NOT_FOUND,
+      `Cannot assign provider "${providerId}" for ${type}: it is a ${actual} provider`,
+      { subject: providerId },
+    );
+  }
+  return {
+    providerId,
+    type,
+    bucket: type === "kv" ? bucket || DEFAULT_BUCKET : "",
+    permissions: [...new Set(permissions)],
+  };
+}
+
+function isSamePlace(left: Grant, right: Grant): boolean {
+  return left.providerId === right.providerId && left.bucket === right.bucket;
+}

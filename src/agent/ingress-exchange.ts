@@ -1,0 +1,162 @@
+/** One request at the ingress, from its head to the last byte of the response. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { fault, Reason, reasonName, type Fault } from "../fault.ts";
+import { REQUEST_ID_HEADER } from "../rpc/request-id.ts";
+import type { Guest, GuestResponse } from "../runtime/runtime.ts";
+import { forwardedHeaders, responseHeaders } from "./ingress-route.ts";
+
+/** One running HTTP instance. */
+export type IngressInstance = { readonly id: string; readonly guest: Guest; readonly requestBodyMaxBytes: number };
+
+/** A routed request. */
+export type IngressExchange = {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly target: { readonly pathWithQuery: string; readonly prefix: string | undefined };
+  readonly instance: IngressInstance;
+  readonly requestId: string;
+  /** Whether a gateway passed it on; then the gateway knows under which prefix the client sees the instance. */
+  readonly viaGateway: boolean;
+};
+
+/**
+ * Passes the request to the guest and its response to the client, each at the pace of its reader. Throws a `Fault` while
+ * nothing was answered yet; once the head is out, a failure cuts the connection, so that nobody takes half a body for a whole one.
+ */
+export async function passOn(exchange: IngressExchange): Promise<void> {
+  const { request, response, instance } = exchange;
+  const declaredBytes = Number(request.headers["content-length"] ?? 0);
+  if (declaredBytes > instance.requestBodyMaxBytes) {
+    const limit = `its limit is ${instance.requestBodyMaxBytes} bytes (got ${declaredBytes})`;
+    throw fault(Reason.BODY_TOO_LARGE, `Cannot pass request to instance "${instance.id}": ${limit}`, {
+      subject: instance.id,
+    });
+  }
+  const gone = new AbortController();
+  const onClose = (): void => {
+    if (!response.writableFinished) gone.abort();
+  };
+  response.once("close", onClose);
+  try {
+    const hasBody = declaredBytes > 0 || request.headers["transfer-encoding"] !== undefined;
+    const answer = await instance.guest.fetch(
+      {
+        method: request.method ?? "GET",
+        scheme: "http",
+        authority: request.headers.host ?? "localhost",
+        pathWithQuery: exchange.target.pathWithQuery,
+        headers: forwardedHeaders(request.rawHeaders, addedHeaders(exchange)),
+        // Returning the iterator must not destroy the socket that the response goes out on.
+        body: hasBody ? request.iterator({ destroyOnReturn: false }) : undefined,
+      },
+      gone.signal,
+    );
+    await writeAnswer(response, answer, { id: instance.id, isHead: request.method === "HEAD", signal: gone.signal });
+  } finally {
+    response.off("close", onClose);
+  }
+}
+
+/** Answers a refusal as one plain sentence, or cuts the connection if an answer is under way already. */
+export function refuse(response: ServerResponse, refusal: Fault): void {
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  const reason = reasonName(refusal.reason);
+  response.writeHead(STATUS_OF[refusal.reason] ?? 500, {
+    "content-type": "text/plain; charset=utf-8",
+    "x-wasmatrix-reason": reason,
+  });
+  response.end(`${reason}: ${refusal.message}\n`);
+}
+
+/**
+ * Reads away what the guest left of a request's body, for a while: a client that is still sending would otherwise see a reset
+ * instead of the answer. One that goes on for longer is cut.
+ */
+export function drainRest(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return;
+  const cut = setTimeout(() => request.destroy(), DRAIN_MAX_MS);
+  cut.unref();
+  request.once("close", () => clearTimeout(cut));
+  request.once("end", () => clearTimeout(cut));
+  // A connection that is cut while it drains has told its client all there is to tell.
+  request.on("error", () => undefined);
+  request.resume();
+}
+
+const DRAIN_MAX_MS = 5_000;
+
+const STATUS_OF: Partial<Record<Reason, number>> = {
+  [Reason.NAME_NOT_SERVED]: 404,
+  [Reason.MODULE_KIND_UNSUPPORTED]: 404,
+  [Reason.BODY_TOO_LARGE]: 413,
+  [Reason.GUEST_TRAPPED]: 502,
+  [Reason.INSTANCE_NOT_RUNNING]: 503,
+  [Reason.CALL_QUEUE_FULL]: 503,
+  [Reason.SHUTTING_DOWN]: 503,
+  [Reason.CALL_TIMED_OUT]: 504,
+};
+
+function addedHeaders(exchange: IngressExchange): readonly (readonly [string, string])[] {
+  const { requestId, target, viaGateway } = exchange;
+  const id: readonly [string, string] = [REQUEST_ID_HEADER, requestId];
+  return target.prefix === undefined || viaGateway ? [id] : [id, ["x-forwarded-prefix", target.prefix]];
+}
+
+async function writeAnswer(
+  response: ServerResponse,
+  answer: GuestResponse,
+  context: { readonly id: string; readonly isHead: boolean; readonly signal: AbortSignal },
+): Promise<void> {
+  const body = answer.body[Symbol.asyncIterator]();
+  try {
+    writeHead(response, answer, context.id);
+    const isEmpty = context.isHead || answer.status === 204 || answer.status === 304;
+    if (!isEmpty) await pump(body, response, context.signal);
+    response.end();
+  } catch (error) {
+    if (!response.headersSent) throw error;
+    response.destroy();
+  } finally {
+    // Lets the guest go on at once if its body was not wanted to the end.
+    await body.return?.();
+  }
+}
+
+function writeHead(response: ServerResponse, answer: GuestResponse, id: string): void {
+  const refused = (what: string, cause?: unknown): Error =>
+    fault(Reason.GUEST_TRAPPED, `Cannot pass on the response of instance "${id}": ${what}`, { subject: id, cause });
+  if (answer.status < 200 || answer.status > 599)
+    throw refused(`status ${answer.status} is not one of a final response`);
+  // A guest that announces fewer bytes than it sends must not be able to write the next response on this connection.
+  response.strictContentLength = true;
+  try {
+    response.writeHead(answer.status, responseHeaders(answer.headers).flat());
+  } catch (error) {
+    throw refused("a header is not valid in HTTP", error);
+  }
+  response.flushHeaders();
+}
+
+async function pump(body: AsyncIterator<Uint8Array>, response: ServerResponse, signal: AbortSignal): Promise<void> {
+  for (let next = await body.next(); next.done !== true; next = await body.next()) {
+    if (signal.aborted) return;
+    if (!response.write(next.value)) await writable(response);
+  }
+}
+
+/** Resolves when the client has taken enough, or is gone. */
+function writable(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      response.off("drain", settle);
+      response.off("close", settle);
+      resolve();
+    };
+    response.on("drain", settle);
+    response.on("close", settle);
+    if (response.destroyed) settle();
+  });
+}

@@ -1,0 +1,146 @@
+/** The last lines that one instance wrote, and who follows them. No I/O. */
+import { createLineSplitter, type LineSplitter } from "./line-splitter.ts";
+
+/** One line of output. */
+export type OutputLine = {
+  /** Counts the instance's lines from 1; a jump means that lines were dropped. */
+  readonly sequence: number;
+  readonly stream: "stdout" | "stderr";
+  readonly timeMs: number;
+  /** Without its end. */
+  readonly text: string;
+};
+
+/** Bounds of what is kept for one instance. */
+export type LogBufferLimits = {
+  readonly linesMax: number;
+  /** Length of the kept texts in UTF-16 units. */
+  readonly charactersMax: number;
+  /** Lines that may wait for one slow follower; beyond, the oldest are dropped. */
+  readonly followerMaxLines: number;
+};
+
+/** Enough to see what went wrong, little enough for thousands of instances. */
+export const LOG_BUFFER_LIMITS: LogBufferLimits = {
+  linesMax: 2_000,
+  charactersMax: 512 * 1024,
+  followerMaxLines: 1_000,
+};
+
+/** Who reads along. */
+export interface LogFollower {
+  /** Lines since the last call, at least one; waits for them. Empty once the instance has ended for good, or after `close`. */
+  next(): Promise<readonly OutputLine[]>;
+  /** Ends a `next` that waits. May be called twice. */
+  close(): void;
+}
+
+/** See the top of the file. */
+export interface LogBuffer {
+  /** Number of the youngest line, 0 before the first. */
+  readonly lastSequence: number;
+  /** Takes output as it is written. */
+  write(stream: "stdout" | "stderr", bytes: Uint8Array, timeMs: number): void;
+  /** The run is over: what was written without a newline becomes a line. */
+  endRun(timeMs: number): void;
+  /** Kept lines after `afterSequence`, of them the last `lastLines` (0 means all). */
+  lines(options: { readonly afterSequence: number; readonly lastLines: number }): readonly OutputLine[];
+  /** Follows from the line after `afterSequence` on; kept lines come first. */
+  follow(afterSequence: number): LogFollower;
+  /** No more lines will come: followers get what waits for them, then an end. */
+  end(): void;
+}
+
+/** An empty buffer. */
+export function createLogBuffer(limits: LogBufferLimits = LOG_BUFFER_LIMITS): LogBuffer {
+  const splitters: Readonly<Record<"stdout" | "stderr", LineSplitter>> = {
+    stdout: createLineSplitter(),
+    stderr: createLineSplitter(),
+  };
+  const followers = new Set<Queue>();
+  let kept: OutputLine[] = [];
+  let head = 0;
+  let characters = 0;
+  let sequence = 0;
+  let ended = false;
+
+  const add = (stream: "stdout" | "stderr", timeMs: number, texts: readonly string[]): void => {
+    for (const text of texts) {
+      const line: OutputLine = { sequence: ++sequence, stream, timeMs, text };
+      kept.push(line);
+      characters += text.length;
+      for (const follower of followers) follower.push(line);
+    }
+    while (kept.length - head > limits.linesMax || (characters > limits.charactersMax && kept.length - head > 1)) {
+      characters -= kept[head]?.text.length ?? 0;
+      head += 1;
+    }
+    if (head > limits.linesMax) {
+      kept = kept.slice(head);
+      head = 0;
+    }
+  };
+
+  const after = (afterSequence: number): readonly OutputLine[] => {
+    const oldest = sequence - (kept.length - head) + 1;
+    return kept.slice(head + Math.max(0, afterSequence - oldest + 1));
+  };
+
+  return {
+    get lastSequence() {
+      return sequence;
+    },
+    write: (stream, bytes, timeMs) => add(stream, timeMs, splitters[stream].push(bytes)),
+    endRun(timeMs) {
+      add("stdout", timeMs, splitters.stdout.flush());
+      add("stderr", timeMs, splitters.stderr.flush());
+    },
+    lines({ afterSequence, lastLines }) {
+      const lines = after(afterSequence);
+      return lastLines === 0 ? lines : lines.slice(-lastLines);
+    },
+    follow(afterSequence) {
+      const queue = createQueue(limits.followerMaxLines, () => followers.delete(queue));
+      for (const line of after(afterSequence)) queue.push(line);
+      if (ended) queue.end();
+      else followers.add(queue);
+      return queue;
+    },
+    end() {
+      ended = true;
+      for (const follower of followers) follower.end();
+      followers.clear();
+    },
+  };
+}
+
+type Queue = LogFollower & { push(line: OutputLine): void; end(): void };
+
+function createQueue(linesMax: number, onClose: () => void): Queue {
+  let waiting: OutputLine[] = [];
+  let ended = false;
+  let wake: () => void = () => undefined;
+  return {
+    push(line) {
+      waiting.push(line);
+      // The jump in sequence tells the follower that it was too slow.
+      if (waiting.length > linesMax) waiting.shift();
+      wake();
+    },
+    end() {
+      ended = true;
+      wake();
+    },
+    async next() {
+      if (waiting.length === 0 && !ended) await new Promise<void>((resolve) => (wake = resolve));
+      const lines = waiting;
+      waiting = [];
+      return lines;
+    },
+    close() {
+      ended = true;
+      wake();
+      onClose();
+    },
+  };
+}

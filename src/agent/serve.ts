@@ -1,0 +1,218 @@
+/** The node agent as a process: opens the data folder and the ports, and reports to its control planes. */
+import { mkdir } from "node:fs/promises";
+import { hostname, totalmem } from "node:os";
+import { join } from "node:path";
+import { createClient } from "@connectrpc/connect";
+import { connectNodeAdapter, createConnectTransport } from "@connectrpc/connect-node";
+import { systemClock, systemEntropy, type Clock, type Entropy } from "../clock.ts";
+import { fault, Reason } from "../fault.ts";
+import { ControlPlaneService } from "../gen/wasmatrix/v1/control_plane_pb.ts";
+import { NodeAgentService } from "../gen/wasmatrix/v1/node_agent_pb.ts";
+import { assertMayBind } from "../listen/bind-rule.ts";
+import { listenOnePort } from "../listen/one-port.ts";
+import type { Log } from "../log.ts";
+import { createMemoryKv } from "../providers/kv/memory-kv.ts";
+import { openSqliteKv } from "../providers/kv/sqlite-kv.ts";
+import { rpcClientInterceptors } from "../rpc/client-interceptors.ts";
+import { faultTransport } from "../rpc/fault-transport.ts";
+import { RPC_READ_MAX_BYTES, RPC_WRITE_MAX_BYTES } from "../rpc/rpc-limits.ts";
+import { rpcServerInterceptors } from "../rpc/server-interceptors.ts";
+import { createRuntime } from "../runtime/worker-runtime.ts";
+import { createAgent, type Agent } from "./agent.ts";
+import { lockDataFolder } from "./data-folder-lock.ts";
+import { openIngress } from "./ingress.ts";
+import { openModuleStore } from "./module-store.ts";
+import { settleNodeId } from "./node-id.ts";
+import type { ProviderConfig } from "./provider-set.ts";
+import type { ReportClient } from "./reporter.ts";
+import { nodeAgentService } from "./services/node-agent-service.ts";
+import { openSqliteJournal } from "./sqlite-journal.ts";
+
+/** How an agent is run. */
+export type AgentOptions = {
+  /** Holds everything that outlives the process; created if missing. */
+  readonly dataDir: string;
+  /** Base URLs; may be empty. Each gets every report. */
+  readonly controlPlanes: readonly string[];
+  /** Default 127.0.0.1; anything else needs a token. */
+  readonly host?: string;
+  /** Of NodeAgentService. Default 7421; 0 takes any free port. */
+  readonly port?: number;
+  /** Of the HTTP ingress. Default 7480; 0 takes any free port. */
+  readonly ingressPort?: number;
+  /** Base URL at which control planes reach this agent. Default: the one that it listens on. */
+  readonly advertise?: string;
+  /** Bearer token that callers must show, and that is shown to control planes. */
+  readonly token?: string;
+  /** Default: the one kept in the data folder; at first the host's name with a random suffix. */
+  readonly nodeId?: string;
+  /** For placement. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Live instances that this node takes. Default 500. */
+  readonly instancesMax?: number;
+  /** Sum of the memory limits of live instances. Default: three quarters of the machine's memory. */
+  readonly memoryMaxBytes?: number;
+  /** The program's version, for people. */
+  readonly softwareVersion?: string;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly entropy?: Entropy;
+};
+
+/** An agent in operation. */
+export type RunningAgent = {
+  readonly nodeId: string;
+  /** Base URL of NodeAgentService. */
+  readonly url: string;
+  /** Base URL of the ingress. */
+  readonly ingressUrl: string;
+  /** Resolves once a control plane has acknowledged a whole report; never, if there is none. */
+  readonly joined: Promise<void>;
+  /**
+   * Shuts down in order: calls in flight finish within `graceMs` (default 5 s), instances whose policy restarts them come back with
+   * the next agent on this folder. May be called twice.
+   */
+  close(graceMs?: number): Promise<void>;
+};
+
+/**
+ * Runs an agent in this process. Throws `INVALID_REQUEST` if a port is taken (naming the flag), the folder belongs to a running
+ * agent or to another node, or another host than loopback is asked for without a token.
+ */
+export async function serveAgent(options: AgentOptions): Promise<RunningAgent> {
+  const { dataDir, token, clock = systemClock, entropy = systemEntropy } = options;
+  const host = options.host ?? "127.0.0.1";
+  assertMayBind({ host, token, what: "the agent", hostFlag: "--host" });
+  for (const url of options.controlPlanes) assertBaseUrl(url, "control plane");
+  if (options.advertise !== undefined) assertBaseUrl(options.advertise, "advertised address");
+
+  /** Undone in reverse order: at the end, or when a later step fails. */
+  const undo: (() => Promise<void>)[] = [];
+  const undoAll = async (): Promise<void> => {
+    for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
+  };
+  try {
+    await mkdir(dataDir, { recursive: true });
+    const lock = await lockDataFolder(dataDir, entropy);
+    undo.push(() => lock.release());
+    const nodeId = await settleNodeId({ dataDir, asked: options.nodeId, hostname: hostname(), entropy });
+    const log = options.log.with({ node: nodeId });
+    const agent = await openAgent({ options, nodeId, log, clock, entropy });
+    undo.push(() => agent.close(0));
+
+    const ingressPort = { host, port: options.ingressPort ?? 7480, portFlag: "--ingress-port" };
+    const ingress = await openIngress({ ...ingressPort, targets: agent.ingressTargets, entropy, log });
+    undo.push(() => ingress.close(0));
+    const interceptors = rpcServerInterceptors({ log, clock, entropy, token });
+    const handler = connectNodeAdapter({
+      routes: (router) => router.service(NodeAgentService, nodeAgentService(agent, { clock })),
+      interceptors,
+      readMaxBytes: RPC_READ_MAX_BYTES,
+      writeMaxBytes: RPC_WRITE_MAX_BYTES,
+    });
+    const api = await listenOnePort({ host, port: options.port ?? 7421, portFlag: "--port", handler });
+    undo.push(() => api.close(0));
+
+    agent.resume();
+    const address = options.advertise ?? api.url;
+    const controlPlanes = options.controlPlanes.map((url) => ({ address: url, client: reportClient(url, token) }));
+    const joined = agent.report({ controlPlanes, address, ingressAddress: ingressAddressOf(address, ingress.url) });
+    log.info("agent is up", { url: api.url, ingress: ingress.url, epoch: agent.epoch });
+
+    const close = async (graceMs: number): Promise<void> => {
+      // Doors first, so that nothing new comes in; what is in flight ends with its instance.
+      const doors = Promise.all([ingress.close(graceMs), api.close(graceMs)]);
+      await agent.close(graceMs);
+      await doors;
+      await lock.release();
+      log.info("agent is down");
+    };
+    let closed: Promise<void> | undefined;
+    return {
+      nodeId,
+      url: api.url,
+      ingressUrl: ingress.url,
+      joined,
+      close: (graceMs = 5_000) => (closed ??= close(graceMs)),
+    };
+  } catch (error) {
+    await undoAll();
+    throw error;
+  }
+}
+
+const INSTANCES_MAX_DEFAULT = 500;
+
+async function openAgent(input: {
+  readonly options: AgentOptions;
+  readonly nodeId: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+}): Promise<Agent> {
+  const { options, nodeId, log, clock, entropy } = input;
+  const journal = openSqliteJournal({ file: join(options.dataDir, "journal.sqlite"), nowMs: clock.nowMs() });
+  try {
+    /** The store opens before the agent that knows which modules are needed. */
+    let agent: Agent | undefined;
+    const isNeeded = (digest: string): boolean => agent === undefined || agent.supervisor.needsModule(digest);
+    const store = await openModuleStore({ dir: join(options.dataDir, "modules"), isNeeded, clock, entropy, log });
+    agent = await createAgent({
+      nodeId,
+      runtime: createRuntime({ cacheDir: join(options.dataDir, "cache"), clock }),
+      journal,
+      store,
+      providers: configuredProviders(options.dataDir),
+      capacity: {
+        instancesMax: options.instancesMax ?? INSTANCES_MAX_DEFAULT,
+        memoryMaxBytes: options.memoryMaxBytes ?? Math.floor(totalmem() * 0.75),
+      },
+      labels: options.labels ?? {},
+      softwareVersion: options.softwareVersion ?? "",
+      clock,
+      entropy,
+      log,
+    });
+    return agent;
+  } catch (error) {
+    journal.close();
+    throw error;
+  }
+}
+
+function configuredProviders(dataDir: string): readonly ProviderConfig[] {
+  return [
+    {
+      id: "kv",
+      type: "kv",
+      backend: "sqlite",
+      durable: true,
+      open: () => openSqliteKv({ file: join(dataDir, "kv.sqlite") }),
+    },
+    { id: "kv-memory", type: "kv", backend: "memory", durable: false, open: async () => createMemoryKv() },
+  ];
+}
+
+function reportClient(baseUrl: string, token: string | undefined): ReportClient {
+  const transport = createConnectTransport({
+    baseUrl,
+    httpVersion: "1.1",
+    interceptors: rpcClientInterceptors({ token }),
+    readMaxBytes: RPC_READ_MAX_BYTES,
+    writeMaxBytes: RPC_WRITE_MAX_BYTES,
+  });
+  return createClient(ControlPlaneService, faultTransport(transport));
+}
+
+/** The ingress as others reach it: on the host of the advertised address. */
+function ingressAddressOf(address: string, ingressUrl: string): string {
+  const url = new URL(ingressUrl);
+  url.hostname = new URL(address).hostname;
+  return url.origin;
+}
+
+function assertBaseUrl(url: string, what: string): void {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed?.protocol === "http:" || parsed?.protocol === "https:") return;
+  throw fault(Reason.INVALID_REQUEST, `Cannot use ${what} "${url}": it is not an http or https URL`, { subject: url });
+}

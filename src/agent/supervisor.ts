@@ -1,0 +1,305 @@
+/** All instances of the node: takes orders, and keeps each instance as its policy says. */
+import { equals } from "@bufbuild/protobuf";
+import type { Clock, Entropy } from "../clock.ts";
+import { fault, Reason } from "../fault.ts";
+import { FactKind } from "../gen/wasmatrix/v1/fact_pb.ts";
+import { InstanceSpecSchema, type Assignment } from "../gen/wasmatrix/v1/instance_pb.ts";
+import type { Log } from "../log.ts";
+import type { Guest, GuestHost, GuestKind, Runtime } from "../runtime/runtime.ts";
+import { admit, assertReportable, loadOf, type NodeCapacity, type NodeLoad, type StartOrder } from "./admission.ts";
+import { checkedGrant, placeOf, revokedGrant, withGrant, withoutGrant, type ProviderDirectory } from "./assignments.ts";
+import { createInstanceLife, type FactSink, type InstanceLife } from "./instance-life.ts";
+import { hasEnded, type InstanceRecord } from "./instance-record.ts";
+import type { Journal } from "./journal.ts";
+import type { ModuleShapes } from "./module-shapes.ts";
+import { isRefusal } from "./refusal.ts";
+import { admitted, forgotten, resumed } from "./transitions.ts";
+
+/** What the supervisor is given. */
+export type SupervisorDeps = {
+  readonly nodeId: string;
+  readonly runtime: Runtime;
+  readonly journal: Journal;
+  readonly facts: FactSink;
+  readonly modules: ModuleShapes;
+  readonly providers: ProviderDirectory;
+  readonly capacity: NodeCapacity;
+  /** What the agent does for the guest of an instance. */
+  readonly hostOf: (id: string) => GuestHost;
+  /** Called when a record is no longer kept, so that logs and the like can go as well. */
+  readonly onForgotten: (id: string) => void;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  /** Ended records that are kept, the youngest; older ones are forgotten. Default 500. */
+  readonly endedRecordsMax?: number;
+};
+
+/** An instance, and whether the order had been carried out before. */
+export type StartOutcome = { readonly record: InstanceRecord; readonly alreadyStarted: boolean };
+
+/** See the top of the file. Whatever takes an id throws `INSTANCE_NOT_FOUND` for an unknown one. */
+export interface Supervisor {
+  /**
+   * Admits and starts an instance, or refuses; resolves when the guest is ready or has failed to start and will be started again.
+   * The same order again answers the same instance, also one that has ended; the id with another spec throws `IDEMPOTENCY_CONFLICT`.
+   * A refusal leaves no record; a guest that fails its first start and is given up leaves one, and its fault is thrown.
+   */
+  start(order: StartOrder): Promise<StartOutcome>;
+  /** Stops an instance; resolves when it has ended. Once accepted, a stop is never undone. */
+  stop(id: string, graceMs: number, requestId: string): Promise<InstanceRecord>;
+  get(id: string): InstanceRecord;
+  /** Like `get`, but `undefined` for an unknown id. */
+  find(id: string): InstanceRecord | undefined;
+  /** All, by id. */
+  list(): readonly InstanceRecord[];
+  /** The guest of an instance; throws `INSTANCE_NOT_RUNNING` unless it takes calls. */
+  guest(id: string): Guest;
+  /** Instances of a name that take calls now. */
+  runningGuests(name: string): readonly { readonly record: InstanceRecord; readonly guest: Guest }[];
+  /** Whether a live instance of this kind has the name. */
+  isLive(name: string, kind: GuestKind): boolean;
+  /** Adds or replaces an assignment, in force from the next operation on. */
+  assign(id: string, assignment: Assignment, requestId: string): InstanceRecord;
+  /** Takes permissions away, in force from the next operation on. */
+  revoke(id: string, assignment: Assignment, requestId: string): InstanceRecord;
+  /** Counts refused operations of an instance and makes a fact of it. */
+  noteDenied(id: string, count: number, message: string): void;
+  load(): NodeLoad;
+  /** Whether a live instance, or one that is being admitted, runs this module. */
+  needsModule(digest: string): boolean;
+  /** Brings back what the journal says, once, before the first order. */
+  resume(): void;
+  /** Ends all guests within the grace; what their policies restart comes back with the next agent. Orders throw `SHUTTING_DOWN` from here on. May be called twice. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Makes a supervisor with no instances; call `resume` to have those of the journal. */
+export function createSupervisor(deps: SupervisorDeps): Supervisor {
+  const { clock, journal, log, nodeId } = deps;
+  const endedRecordsMax = deps.endedRecordsMax ?? ENDED_RECORDS_MAX;
+  const lives = new Map<string, InstanceLife>();
+  /** Orders that are being admitted: their modules are read, no record exists yet. */
+  const admitting = new Map<string, { readonly order: StartOrder; readonly life: Promise<InstanceLife> }>();
+  let closing: Promise<void> | undefined;
+
+  const assertOpen = (action: string): void => {
+    if (closing !== undefined)
+      throw fault(Reason.SHUTTING_DOWN, `Cannot ${action}: node "${nodeId}" is shutting down`, { subject: nodeId });
+  };
+
+  const lifeOf = (id: string): InstanceLife => {
+    const life = lives.get(id);
+    if (life === undefined)
+      throw fault(Reason.INSTANCE_NOT_FOUND, `Cannot find instance "${id}" on node "${nodeId}"`, { subject: id });
+    return life;
+  };
+
+  const addLife = (record: InstanceRecord): InstanceLife => {
+    const life = createInstanceLife(record, { ...deps, guestStart, onEnded: forgetOldest });
+    lives.set(record.id, life);
+    return life;
+  };
+
+  const guestStart = (record: InstanceRecord): Parameters<Runtime["start"]>[0] => ({
+    id: record.id,
+    digest: record.spec.moduleDigest,
+    readModule: () => deps.modules.read(record.spec.moduleDigest),
+    args: record.spec.args,
+    env: record.spec.env,
+    stdin: record.spec.stdin,
+    limits: record.limits,
+    host: deps.hostOf(record.id),
+  });
+
+  const forget = (life: InstanceLife, why: string): void => {
+    const { record } = life;
+    try {
+      journal.remove(record.id);
+    } catch (error) {
+      // The row is read again at the next boot, and forgotten then.
+      log.error("record not removed from the journal", { instance: record.id }, error);
+    }
+    lives.delete(record.id);
+    const transition = forgotten(record, why);
+    deps.facts.instance(transition.factKind, record, transition.message, "");
+    deps.onForgotten(record.id);
+  };
+
+  const forgetOldest = (): void => {
+    if (closing !== undefined) return;
+    const ended = [...lives.values()].filter((life) => hasEnded(life.record));
+    if (ended.length <= endedRecordsMax) return;
+    const oldestFirst = ended.toSorted((left, right) => endedMs(left.record) - endedMs(right.record));
+    for (const life of oldestFirst.slice(0, ended.length - endedRecordsMax)) {
+      forget(life, `Forgotten: the node keeps the last ${endedRecordsMax} ended instances`);
+    }
+  };
+
+  const admitLife = async (order: StartOrder): Promise<InstanceLife> => {
+    const { kind } = await deps.modules.shape(order.spec.moduleDigest);
+    // From here to the journal nothing waits, so that two orders cannot both take the last room.
+    assertOpen("start an instance");
+    const load = loadOf(records(lives));
+    const node = {
+      nodeId,
+      capacity: deps.capacity,
+      load,
+      kinds: deps.runtime.kinds,
+      providers: deps.providers,
+      kind,
+      nowMs: clock.nowMs(),
+    };
+    const record = admit(order, node);
+    journal.put(record, "order");
+    const life = addLife(record);
+    const { factKind, message } = admitted(record);
+    deps.facts.instance(factKind, record, message, order.requestId);
+    life.begin();
+    return life;
+  };
+
+  /** Waits for the first start; throws its fault if the instance was refused, or given up before it ever ran. */
+  const outcomeOf = async (life: InstanceLife, alreadyStarted: boolean): Promise<StartOutcome> => {
+    const failure = await life.firstStart;
+    if (failure !== undefined && isRefusal(failure)) {
+      if (lives.get(life.record.id) === life) forget(life, `Refused: ${failure.message}`);
+      throw failure;
+    }
+    if (failure !== undefined && life.record.state === "failed" && life.record.restartCount === 0) throw failure;
+    return { record: life.record, alreadyStarted };
+  };
+
+  const change = (id: string, action: string, next: (record: InstanceRecord) => InstanceRecord): InstanceLife => {
+    assertOpen(action);
+    const life = lifeOf(id);
+    if (hasEnded(life.record)) throw notRunning(life.record, action);
+    const record = next(life.record);
+    assertReportable(record);
+    life.amend(record, "order");
+    return life;
+  };
+
+  return {
+    async start(order) {
+      assertOpen("start an instance");
+      const { id } = order;
+      const pending = admitting.get(id);
+      const known = lives.get(id) ?? (pending === undefined ? undefined : await joined(pending, order));
+      if (known !== undefined) {
+        assertSameOrder(known.record, order);
+        return outcomeOf(known, true);
+      }
+      const life = admitLife(order);
+      admitting.set(id, { order, life });
+      try {
+        return await outcomeOf(await life, false);
+      } finally {
+        admitting.delete(id);
+      }
+    },
+    async stop(id, graceMs, requestId) {
+      const pending = admitting.get(id);
+      // A stop that overtakes the start it belongs to waits for its record; a refused start leaves nothing to stop.
+      if (pending !== undefined && !lives.has(id)) await pending.life.catch(() => undefined);
+      const life = lifeOf(id);
+      if (!hasEnded(life.record)) assertOpen("stop an instance");
+      await life.stop(graceMs, requestId);
+      return life.record;
+    },
+    get: (id) => lifeOf(id).record,
+    find: (id) => lives.get(id)?.record,
+    runningGuests: (name) =>
+      [...named(lives, name)].flatMap(({ record, guest }) => (guest === undefined ? [] : [{ record, guest }])),
+    isLive: (name, kind) => [...named(lives, name)].some(({ record }) => record.kind === kind && !hasEnded(record)),
+    list: () => [...records(lives)].toSorted((left, right) => (left.id < right.id ? -1 : 1)),
+    guest(id) {
+      const life = lifeOf(id);
+      if (life.guest === undefined) throw notRunning(life.record, "call");
+      return life.guest;
+    },
+    assign(id, assignment, requestId) {
+      const grant = checkedGrant(assignment, deps.providers);
+      const life = change(id, "assign a capability", (record) => ({
+        ...record,
+        grants: withGrant(record.grants, grant),
+      }));
+      const message = `Assigned ${grant.permissions.join(", ")} on ${placeOf(grant)}`;
+      deps.facts.instance(FactKind.CAPABILITY_ASSIGNED, life.record, message, requestId);
+      return life.record;
+    },
+    revoke(id, assignment, requestId) {
+      const grant = revokedGrant(assignment, deps.providers);
+      const life = change(id, "revoke a capability", (record) => ({
+        ...record,
+        grants: withoutGrant(record.grants, grant),
+      }));
+      const message = `Revoked ${grant.permissions.join(", ") || "everything"} on ${placeOf(grant)}`;
+      deps.facts.instance(FactKind.CAPABILITY_REVOKED, life.record, message, requestId);
+      return life.record;
+    },
+    noteDenied(id, count, message) {
+      const life = lives.get(id);
+      if (life === undefined || closing !== undefined) return;
+      life.amend({ ...life.record, deniedCount: life.record.deniedCount + count }, "observation");
+      deps.facts.instance(FactKind.CAPABILITY_DENIED, life.record, message, "");
+    },
+    load: () => loadOf(records(lives)),
+    needsModule(digest) {
+      const isWanted = (order: StartOrder): boolean => order.spec.moduleDigest === digest;
+      if ([...admitting.values()].some(({ order }) => isWanted(order))) return true;
+      return [...records(lives)].some((record) => record.spec.moduleDigest === digest && !hasEnded(record));
+    },
+    resume() {
+      for (const journalled of journal.load()) {
+        const life = addLife(journalled);
+        const transition = resumed(journalled, { nowMs: clock.nowMs(), fraction: deps.entropy.fraction() });
+        if (transition !== undefined) life.commit(transition, "observation", "");
+        if (life.record.state === "backoff") life.awaitRestart();
+      }
+    },
+    close(graceMs) {
+      closing ??= Promise.all([...lives.values()].map((life) => life.shutDown(graceMs))).then(() => undefined);
+      return closing;
+    },
+  };
+}
+
+const ENDED_RECORDS_MAX = 500;
+
+function* named(lives: ReadonlyMap<string, InstanceLife>, name: string): Iterable<InstanceLife> {
+  for (const life of lives.values()) if (life.record.spec.name === name) yield life;
+}
+
+function* records(lives: ReadonlyMap<string, InstanceLife>): Iterable<InstanceRecord> {
+  for (const life of lives.values()) yield life.record;
+}
+
+async function joined(
+  pending: { readonly order: StartOrder; readonly life: Promise<InstanceLife> },
+  order: StartOrder,
+): Promise<InstanceLife> {
+  assertSameOrder(pending.order, order);
+  return pending.life;
+}
+
+function assertSameOrder(known: Pick<StartOrder, "id" | "spec">, order: StartOrder): void {
+  if (equals(InstanceSpecSchema, known.spec, order.spec)) return;
+  throw fault(
+    Reason.IDEMPOTENCY_CONFLICT,
+    `Cannot start instance "${order.id}": the id belongs to an instance with another spec`,
+    { subject: order.id },
+  );
+}
+
+function endedMs(record: InstanceRecord): number {
+  return record.lastEnding?.timeMs ?? record.createdMs;
+}
+
+function notRunning(record: InstanceRecord, action: string): Error {
+  const until =
+    record.state === "backoff" ? ` and restarts at ${new Date(record.nextRestartMs ?? 0).toISOString()}` : "";
+  return fault(Reason.INSTANCE_NOT_RUNNING, `Cannot ${action} instance "${record.id}": it is ${record.state}${until}`, {
+    subject: record.id,
+  });
+}
