@@ -1,0 +1,139 @@
+/** A control plane on any platform with Web APIs: state, services, gateway and health, put together. */
+import type { ConnectRouter, ConnectRouterOptions, Transport } from "@connectrpc/connect";
+import { Hono } from "hono";
+import type { Clock, Entropy } from "../clock.ts";
+import { fault, Reason } from "../fault.ts";
+import { ControlPlaneService } from "../gen/wasmatrix/v1/control_plane_pb.ts";
+import type { Log } from "../log.ts";
+import { createTokenCheck, tokenFromAuthorization } from "../rpc/bearer-token.ts";
+import { requestIdFromHeader, REQUEST_ID_HEADER } from "../rpc/request-id.ts";
+import { RPC_READ_MAX_BYTES, RPC_WRITE_MAX_BYTES } from "../rpc/rpc-limits.ts";
+import { rpcServerInterceptors } from "../rpc/server-interceptors.ts";
+import { createFleet } from "./fleet.ts";
+import { createFleetReader, type FleetReader } from "./fleet-reader.ts";
+import { silencePolicyFromInterval } from "./fleet-view.ts";
+import { createGateway } from "./gateway/gateway.ts";
+import { gatewayTargetFromUrl } from "./gateway/gateway-route.ts";
+import { plainFault } from "./gateway/plain-fault.ts";
+import { CONTROL_PLANE_LIMITS, type ControlPlaneLimits } from "./limits.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
+import type { Fetch } from "./modules/module-fetch.ts";
+import { createModuleStore } from "./modules/module-store.ts";
+import { createNodeAgents } from "./node-agents.ts";
+import { createOrderEcho } from "./order-echo.ts";
+import { rpcOverFetch } from "./rpc-over-fetch.ts";
+import { controlPlaneService } from "./services/control-plane-service.ts";
+import { createSlots } from "./slots.ts";
+import { createOrdersUnderWay, placementNodes } from "./start/placement-nodes.ts";
+import { createInstanceStarter } from "./start/start-instance.ts";
+
+/** What a control plane is given. */
+export type ControlPlaneDeps = {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  /** Makes a transport to an agent's base URL; it may connect lazily, and must send the agents' token. */
+  readonly dial: (address: string) => Transport;
+  /** Fetches modules and passes requests to agents' ingresses. */
+  readonly fetch: Fetch;
+  /** If set, RPCs and /metrics need it as a bearer token. */
+  readonly token?: string | undefined;
+  /** How often agents are asked to report. Default 5 s. */
+  readonly reportIntervalMs?: number | undefined;
+  readonly limits?: Partial<ControlPlaneLimits> | undefined;
+};
+
+/** A control plane. It holds nothing but what it was told since it was made. */
+export interface ControlPlane {
+  /** Adds the services to a router of the platform's own, gRPC included. */
+  routes(router: ConnectRouter): void;
+  /** Answers everything: gateway, RPC (but not plain gRPC), health and metrics. */
+  fetch(request: Request): Promise<Response>;
+  /** Ends streams. May be called twice. */
+  close(): Promise<void>;
+}
+
+const REPORT_INTERVAL_DEFAULT_MS = 5_000;
+
+/** Makes a control plane that knows nothing yet. */
+export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
+  const { clock, entropy, log, token } = deps;
+  const limits: ControlPlaneLimits = { ...CONTROL_PLANE_LIMITS, ...deps.limits };
+  const reportIntervalMs = deps.reportIntervalMs ?? REPORT_INTERVAL_DEFAULT_MS;
+  const silence = silencePolicyFromInterval(reportIntervalMs);
+  const closing = new AbortController();
+
+  const fleet = createFleet({ nowMs: () => clock.nowMs(), silence, limits });
+  const reader = createFleetReader({ fleet, clock, silence });
+  const agents = createNodeAgents({ fleet, clock, silence, dial: deps.dial });
+  const modules = createModuleStore({ fleet, agents, silence, clock, log, fetch: deps.fetch, limits });
+  const echo = createOrderEcho({ fleet, clock, timeoutMs: limits.echoTimeoutMs });
+  const underWay = createOrdersUnderWay();
+  const starter = createInstanceStarter({
+    agents,
+    modules,
+    reader,
+    echo,
+    entropy,
+    underWay,
+    placementNodes: (name) => placementNodes({ fleet, clock, silence, underWay }, name),
+    slots: createSlots(limits.startsMax, "starts"),
+    startTimeoutMs: limits.startTimeoutMs,
+    orderTimeoutMs: limits.orderTimeoutMs,
+  });
+  const metrics = createMetrics({ fleet, reader, clock, silence });
+  const streams = createSlots(limits.streamsMax, "streams");
+  const service = controlPlaneService({
+    ...{ clock, fleet, reader, silence, agents, modules, starter, echo, streams, limits, reportIntervalMs },
+    closing: closing.signal,
+  });
+  const gateway = createGateway({ fleet, reader, fetch: deps.fetch, clock, entropy, log, limits, onResponse: metrics.onGatewayRequest });
+
+  const rpcOptions: ConnectRouterOptions = {
+    interceptors: rpcServerInterceptors({ log, clock, entropy, token, onCall: metrics.onCall }),
+    readMaxBytes: RPC_READ_MAX_BYTES,
+    writeMaxBytes: RPC_WRITE_MAX_BYTES,
+  };
+  const withoutGrpc: ConnectRouterOptions = { ...rpcOptions, grpc: false };
+  const rpc = rpcOverFetch((router) => void router.service(ControlPlaneService, service, withoutGrpc));
+  const pages = createPages({ reader, metrics, entropy, token });
+
+  return {
+    routes: (router) => void router.service(ControlPlaneService, service, rpcOptions),
+    async fetch(request) {
+      const url = new URL(request.url);
+      const target = gatewayTargetFromUrl(url);
+      if (target) return gateway.handle(request, target);
+      return rpc.handle(request, url.pathname) ?? pages.fetch(request);
+    },
+    close: () => {
+      closing.abort();
+      return Promise.resolve();
+    },
+  };
+}
+
+type PagesDeps = { readonly reader: FleetReader; readonly metrics: Metrics; readonly entropy: Entropy; readonly token: string | undefined };
+
+/** What is neither gateway nor RPC. Health needs no token: a load balancer has none. */
+function createPages({ reader, metrics, entropy, token }: PagesDeps): Hono {
+  const check = token === undefined ? undefined : createTokenCheck(token);
+  const pages = new Hono();
+  pages.get("/healthz", (context) => context.json({ status: "ok" }));
+  pages.get("/readyz", (context) => {
+    const rebuilding = reader.rebuildingNodes().map(({ nodeId }) => nodeId).sort();
+    if (!reader.isRebuilding()) return context.json({ status: "ready", rebuilding });
+    return context.json({ status: rebuilding.length > 0 ? "rebuilding" : "waiting for first reports", rebuilding }, 503);
+  });
+  pages.get("/metrics", async (context) => {
+    const presented = tokenFromAuthorization(context.req.header("authorization") ?? null);
+    if (!check || (await check(presented))) {
+      return context.body(metrics.text(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
+    }
+    const what = presented === null ? "no token was sent" : "the token is wrong";
+    const requestId = requestIdFromHeader(context.req.header(REQUEST_ID_HEADER) ?? null, entropy);
+    return plainFault(fault(Reason.UNAUTHENTICATED, `Cannot read metrics: ${what}`), requestId);
+  });
+  pages.notFound((context) => context.text(`Nothing is served at ${context.req.path}\n`, 404));
+  return pages;
+}

@@ -1,0 +1,110 @@
+/** A control plane as a Node process: Connect, gRPC, gRPC-Web, JSON by curl, gateway and health on one port. */
+import type { Transport } from "@connectrpc/connect";
+import { connectNodeAdapter, createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { systemClock, systemEntropy, type Clock, type Entropy } from "../../clock.ts";
+import { assertMayBind } from "../../listen/bind-rule.ts";
+import { listenOnePort } from "../../listen/one-port.ts";
+import type { Log } from "../../log.ts";
+import { rpcClientInterceptors } from "../../rpc/client-interceptors.ts";
+import { RPC_READ_MAX_BYTES, RPC_WRITE_MAX_BYTES } from "../../rpc/rpc-limits.ts";
+import { createControlPlane } from "../app.ts";
+import { gatewayTargetFromUrl } from "../gateway/gateway-route.ts";
+import type { ControlPlaneLimits } from "../limits.ts";
+import { answerByFetch, closeUnlessRead, hostOf, pathOf, type NodeRequest } from "./node-http.ts";
+
+/** How a control plane is served. */
+export type ControlPlaneOptions = {
+  /** Default 127.0.0.1; another needs a token. */
+  readonly host?: string;
+  /** Default 7420; 0 takes any free port. */
+  readonly port?: number;
+  /** What callers must present, and what is presented to agents. */
+  readonly token?: string;
+  /** How often agents are asked to report. Default 5 s. */
+  readonly reportIntervalMs?: number;
+  readonly limits?: Partial<ControlPlaneLimits>;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly entropy?: Entropy;
+};
+
+/** A control plane that listens. */
+export type RunningControlPlane = {
+  /** `http://host:port`, without a path. */
+  readonly url: string;
+  readonly port: number;
+  /** Ends streams, lets requests finish for `graceMs` (default 2 s), then cuts the rest. May be called twice. */
+  close(graceMs?: number): Promise<void>;
+};
+
+const PORT_DEFAULT = 7420;
+
+/** Listens, or throws `INVALID_REQUEST` naming the flag to change. */
+export async function serveControlPlane(options: ControlPlaneOptions): Promise<RunningControlPlane> {
+  const { log, token, host = "127.0.0.1", port = PORT_DEFAULT } = options;
+  assertMayBind({ host, token, what: "the control plane", hostFlag: "--host" });
+  const dialler = createDialler(token);
+  const controlPlane = createControlPlane({
+    clock: options.clock ?? systemClock,
+    entropy: options.entropy ?? systemEntropy,
+    log,
+    token,
+    dial: dialler.dial,
+    fetch: (url, init) => fetch(url, init),
+    reportIntervalMs: options.reportIntervalMs,
+    limits: options.limits,
+  });
+  const byFetch = (request: NodeRequest, response: Parameters<typeof answerByFetch>[2]): void => {
+    answerByFetch(controlPlane.fetch, request, response).catch((error: unknown) => {
+      log.error("request failed", {}, error);
+      response.destroy();
+    });
+  };
+  const byRpc = connectNodeAdapter({ routes: controlPlane.routes, fallback: byFetch });
+  const onePort = await listenOnePort({
+    host,
+    port,
+    portFlag: "--port",
+    handler(request, response) {
+      closeUnlessRead(request, response);
+      // A guest may have a path that is also one of our methods: whom the host or path names comes first.
+      if (isForGateway(request)) byFetch(request, response);
+      else byRpc(request, response);
+    },
+  });
+  log.info("control plane listens", { url: onePort.url });
+  let closed: Promise<void> | undefined;
+  const close = async (graceMs?: number): Promise<void> => {
+    await controlPlane.close();
+    await onePort.close(graceMs);
+    dialler.close();
+  };
+  return { url: onePort.url, port: onePort.port, close: (graceMs) => (closed ??= close(graceMs)) };
+}
+
+function isForGateway(request: NodeRequest): boolean {
+  const url = URL.parse(`http://${hostOf(request)}${pathOf(request)}`);
+  return url !== null && gatewayTargetFromUrl(url) !== undefined;
+}
+
+/** Connections to agents: one HTTP/2 session each, opened when first needed and found dead by pings. */
+function createDialler(token: string | undefined): { dial(address: string): Transport; close(): void } {
+  const sessions = new Map<string, Http2SessionManager>();
+  return {
+    dial(address) {
+      const session = sessions.get(address) ?? new Http2SessionManager(address, { pingIntervalMs: 10_000, pingTimeoutMs: 5_000 });
+      sessions.set(address, session);
+      return createConnectTransport({
+        httpVersion: "2",
+        baseUrl: address,
+        sessionManager: session,
+        interceptors: rpcClientInterceptors({ token }),
+        readMaxBytes: RPC_READ_MAX_BYTES,
+        writeMaxBytes: RPC_WRITE_MAX_BYTES,
+      });
+    },
+    close() {
+      for (const session of sessions.values()) session.abort();
+    },
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * What a control plane says of nodes and instances at a moment: what was reported, seen in the light of how long
+ * ago that was. Pure.
+ */
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { InstanceState, type Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
+import { NodeSchema, NodeState, type Node } from "../gen/wasmatrix/v1/node_pb.ts";
+import type { NodeFold } from "./fold.ts";
+import { instancesByName } from "./fold/instances-by-name.ts";
+import { ledgerValue, ledgerValues } from "./fold/ledger.ts";
+import { hasEnded } from "./instance-life.ts";
+
+/** When reports of a node arrived, by the control plane's clock. */
+export type NodeTimes = {
+  /** The last report of its present life. */
+  readonly lastReportMs: number;
+  /** The last one after which nothing was missing; undefined if that has never been so. */
+  readonly confirmedMs: number | undefined;
+};
+
+/** What is held of one node, and since when. */
+export type HeldNode = { readonly nodeId: string; readonly fold: NodeFold; readonly times: NodeTimes };
+
+/** After how much silence a node is what. */
+export type SilencePolicy = {
+  /** More than this since the last report: suspect. */
+  readonly suspectAfterMs: number;
+  /** More than this: lost. */
+  readonly lostAfterMs: number;
+};
+
+/** Suspect after one missed report (half an interval of grace for jitter), lost after 10 s, or three intervals if that is longer. */
+export function silencePolicyFromInterval(reportIntervalMs: number): SilencePolicy {
+  return { suspectAfterMs: reportIntervalMs * 1.5, lostAfterMs: Math.max(10_000, reportIntervalMs * 3) };
+}
+
+/** What to make of the node's reports. */
+export function nodeStateAt(node: HeldNode, nowMs: number, policy: SilencePolicy): NodeState {
+  if (node.fold.leaving) return NodeState.LEFT;
+  const silentMs = nowMs - node.times.lastReportMs;
+  if (silentMs > policy.lostAfterMs) return NodeState.LOST;
+  return silentMs > policy.suspectAfterMs ? NodeState.SUSPECT : NodeState.AVAILABLE;
+}
+
+/** Whether the node reports, or did a moment ago: what was said of its instances still holds. */
+export function isHeard(node: HeldNode, nowMs: number, policy: SilencePolicy): boolean {
+  const state = nodeStateAt(node, nowMs, policy);
+  return state === NodeState.AVAILABLE || state === NodeState.SUSPECT;
+}
+
+/** Whether the node's first whole snapshot is still awaited. A silent node is not waited for. */
+export function isRebuilding(node: HeldNode, nowMs: number, policy: SilencePolicy): boolean {
+  return node.fold.coverage === undefined && isHeard(node, nowMs, policy);
+}
+
+/** The node as it is answered to callers. */
+export function viewNode(node: HeldNode, nowMs: number, policy: SilencePolicy): Node {
+  const { fold, times } = node;
+  return create(NodeSchema, {
+    info: fold.announced.info,
+    state: nodeStateAt(node, nowMs, policy),
+    epoch: fold.epoch,
+    lastReportTime: timestampFromMs(times.lastReportMs),
+    ...(fold.announced.load ? { load: fold.announced.load } : {}),
+    providers: [...ledgerValues(fold.providers)].sort((a, b) => (a.id < b.id ? -1 : 1)),
+    rebuilding: fold.coverage === undefined,
+  });
+}
+
+/** The node's instances as they are answered to callers, in no order. */
+export function* viewInstances(node: HeldNode, nowMs: number, policy: SilencePolicy): Generator<Instance> {
+  const heard = isHeard(node, nowMs, policy);
+  for (const instance of ledgerValues(node.fold.instances)) yield seen(node, instance, heard);
+}
+
+/** The node's instances of one name, as they are answered to callers. */
+export function viewNamed(node: HeldNode, name: string, nowMs: number, policy: SilencePolicy): readonly Instance[] {
+  const heard = isHeard(node, nowMs, policy);
+  return (instancesByName(node.fold.instances).get(name) ?? []).map((instance) => seen(node, instance, heard));
+}
+
+/** One of the node's instances, if it has it. */
+export function viewInstance(node: HeldNode, id: string, nowMs: number, policy: SilencePolicy): Instance | undefined {
+  const instance = ledgerValue(node.fold.instances, id);
+  return instance && seen(node, instance, isHeard(node, nowMs, policy));
+}
+
+/** A live instance of a silent node is unknown; one that has ended stays what it was. */
+function seen(node: HeldNode, instance: Instance, heard: boolean): Instance {
+  const observedTime = timestampFromMs(node.times.confirmedMs ?? node.times.lastReportMs);
+  const state = heard || hasEnded(instance) ? instance.state : InstanceState.UNKNOWN;
+  return { ...instance, state, observedTime };
+}

@@ -1,0 +1,144 @@
+/** What a control plane holds of all nodes: the one mutable place of its state. */
+import { fault, Reason } from "../fault.ts";
+import type { Fact } from "../gen/wasmatrix/v1/fact_pb.ts";
+import { foldReport, needsSnapshot, reportedSequence, type NodeFold, type NodeReport } from "./fold.ts";
+import { instancesByName } from "./fold/instances-by-name.ts";
+import { isHeard, type HeldNode, type SilencePolicy } from "./fleet-view.ts";
+
+/** Bounds of what a control plane holds. */
+export type FleetLimits = {
+  /** Default 10,000. One more is refused unless a silent one can make room. */
+  readonly nodesMax: number;
+  /** Of one node, ended ones included. Default 20,000. */
+  readonly instancesPerNodeMax: number;
+  /** Remembered facts of one node. Default 2,000. */
+  readonly factsPerNodeMax: number;
+  /** Remembered facts of all nodes: with many nodes each gets an equal share. Default 100,000. */
+  readonly factsMax: number;
+};
+
+/** The defaults of `FleetLimits`. */
+export const FLEET_LIMITS: FleetLimits = {
+  nodesMax: 10_000,
+  instancesPerNodeMax: 20_000,
+  factsPerNodeMax: 2_000,
+  factsMax: 100_000,
+};
+
+/** Said after a report has been folded in. It means "look again": what changed is read from the fleet. */
+export type FleetChange = {
+  readonly node: HeldNode;
+  /** Facts that were not held before; empty after a heartbeat or a page of a snapshot. */
+  readonly news: readonly Fact[];
+};
+
+/** What a report has led to. */
+export type ReportOutcome =
+  | { readonly kind: "acknowledged"; readonly epoch: string; readonly sequence: bigint }
+  | { readonly kind: "need-snapshot"; readonly why: string };
+
+/** The nodes that have reported, and what is held of each. */
+export interface Fleet {
+  /** Folds a report in. Throws `TOO_MANY_REQUESTS` if there are too many nodes to take in another. */
+  report(report: NodeReport): ReportOutcome;
+  node(nodeId: string): HeldNode | undefined;
+  nodes(): Iterable<HeldNode>;
+  /** The nodes that hold an instance of this name, live or ended. */
+  nodesWithName(name: string): Iterable<HeldNode>;
+  /** Calls `listener` after each report until the function returned is called. */
+  onChange(listener: (change: FleetChange) => void): () => void;
+}
+
+/** What a fleet needs. */
+export type FleetDeps = {
+  readonly nowMs: () => number;
+  readonly silence: SilencePolicy;
+  readonly limits: FleetLimits;
+};
+
+/** Makes a fleet that holds nothing. */
+export function createFleet(deps: FleetDeps): Fleet {
+  const { limits } = deps;
+  const held = new Map<string, HeldNode>();
+  const byName = createNameIndex();
+  const listeners = new Set<(change: FleetChange) => void>();
+
+  const forget = (nodeId: string): void => {
+    held.delete(nodeId);
+    byName.update(nodeId, []);
+  };
+
+  return {
+    report(report) {
+      const { nodeId } = report.info;
+      const before = held.get(nodeId);
+      if (!before && held.size >= limits.nodesMax) forget(longestSilent(held.values(), deps, nodeId));
+      const share = Math.max(1, Math.floor(limits.factsMax / Math.max(1, held.size)));
+      const { node: fold, news } = foldReport(before?.fold, report, {
+        instancesMax: limits.instancesPerNodeMax,
+        factsMax: Math.min(limits.factsPerNodeMax, share),
+        unfinishedMax: 8,
+      });
+      const node: HeldNode = { nodeId, fold, times: timesAfter(before, fold, report, deps.nowMs()) };
+      held.set(nodeId, node);
+      if (before?.fold.instances !== fold.instances) byName.update(nodeId, instancesByName(fold.instances).keys());
+      for (const listener of listeners) listener({ node, news });
+      const why = needsSnapshot(fold, report);
+      if (why !== undefined) return { kind: "need-snapshot", why };
+      return { kind: "acknowledged", epoch: fold.epoch, sequence: fold.coverage ?? 0n };
+    },
+    node: (nodeId) => held.get(nodeId),
+    nodes: () => held.values(),
+    *nodesWithName(name) {
+      for (const nodeId of byName.nodeIds(name)) {
+        const node = held.get(nodeId);
+        if (node) yield node;
+      }
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+}
+
+/** A report of an older life is no sign of the present one. */
+function timesAfter(before: HeldNode | undefined, fold: NodeFold, report: NodeReport, nowMs: number): HeldNode["times"] {
+  if (before && report.epoch < fold.epoch) return before.times;
+  const whole = fold.coverage !== undefined && reportedSequence(report) <= fold.coverage;
+  const earlier = before?.fold.epoch === fold.epoch ? before.times.confirmedMs : undefined;
+  return { lastReportMs: nowMs, confirmedMs: whole ? nowMs : earlier };
+}
+
+/** The silent node that has been so for longest: it makes room for a new one. */
+function longestSilent(nodes: Iterable<HeldNode>, deps: FleetDeps, newcomer: string): string {
+  let oldest: HeldNode | undefined;
+  for (const node of nodes) {
+    if (isHeard(node, deps.nowMs(), deps.silence)) continue;
+    if (!oldest || node.times.lastReportMs < oldest.times.lastReportMs) oldest = node;
+  }
+  if (oldest) return oldest.nodeId;
+  throw fault(Reason.TOO_MANY_REQUESTS, `Cannot take in node "${newcomer}": ${deps.limits.nodesMax} nodes report already, and that is the limit`, {
+    subject: newcomer,
+  });
+}
+
+/** Which nodes hold instances of a name, so that the gateway need not look at all of them for each request. */
+function createNameIndex(): { update(nodeId: string, names: Iterable<string>): void; nodeIds(name: string): Iterable<string> } {
+  const nodesOf = new Map<string, Set<string>>();
+  const namesAt = new Map<string, ReadonlySet<string>>();
+  return {
+    update(nodeId, names) {
+      for (const name of namesAt.get(nodeId) ?? []) {
+        const nodes = nodesOf.get(name);
+        nodes?.delete(nodeId);
+        if (nodes?.size === 0) nodesOf.delete(name);
+      }
+      const present = new Set(names);
+      if (present.size === 0) namesAt.delete(nodeId);
+      else namesAt.set(nodeId, present);
+      for (const name of present) nodesOf.set(name, (nodesOf.get(name) ?? new Set()).add(nodeId));
+    },
+    nodeIds: (name) => nodesOf.get(name) ?? [],
+  };
+}

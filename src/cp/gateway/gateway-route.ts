@@ -1,0 +1,27 @@
+/** Which name a request at the control plane's port is for. Pure. */
+
+/** A request for an instance of a name. */
+export type GatewayTarget = {
+  readonly name: string;
+  /** What the guest sees as its path and query; begins with `/`. */
+  readonly pathWithQuery: string;
+};
+
+/**
+ * The target of a request by path (`/-/NAME/rest`) or else by host (`NAME.localhost`, any port); undefined if the request is
+ * for the control plane itself. As at an agent's ingress, the path wins. A name that cannot be one is a target too: nobody serves it.
+ */
+export function gatewayTargetFromUrl(url: URL): GatewayTarget | undefined {
+  const byPath = /^\/-\/([^/]*)(.*)$/s.exec(url.pathname);
+  if (byPath) {
+    const [, name = "", rest = ""] = byPath;
+    return { name, pathWithQuery: (rest === "" ? "/" : rest) + url.search };
+  }
+  const name = nameFromHost(url.host);
+  return name === undefined ? undefined : { name, pathWithQuery: url.pathname + url.search };
+}
+
+/** The name in a host such as `hello.localhost:7420`, if it is of that form. */
+export function nameFromHost(host: string): string | undefined {
+  return /^([^.:]+)\.localhost\.?(?::\d+)?$/i.exec(host)?.[1]?.toLowerCase();
+}

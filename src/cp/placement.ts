@@ -1,0 +1,123 @@
+/** Chooses nodes for an instance. Pure and deterministic: the same input gives the same list. */
+import { fault, Reason, type Fault } from "../fault.ts";
+import type { GuestKind } from "../gen/wasmatrix/v1/instance_pb.ts";
+import { NodeState, type NodeInfo } from "../gen/wasmatrix/v1/node_pb.ts";
+
+/** A node, as placement sees it. */
+export type PlacementNode = {
+  readonly info: NodeInfo;
+  readonly state: NodeState;
+  readonly rebuilding: boolean;
+  /** Taken capacity, orders under way included. */
+  readonly instances: number;
+  readonly memoryBytes: number;
+  /** Live instances of the same name. */
+  readonly sameName: number;
+};
+
+/** What is to be placed. */
+export type PlacementRequest = {
+  readonly instanceId: string;
+  /** Only on this node; empty for any. */
+  readonly nodeId: string;
+  /** Only on nodes that have these. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** The kinds that the module may turn out to have; empty if nothing is known. */
+  readonly kinds: readonly GuestKind[];
+  readonly memoryBytes: number;
+  readonly moduleDigest: string;
+};
+
+/** The node ids that fit, best first. Throws `NODE_NOT_FOUND`, `NODE_AT_CAPACITY` (only room is wanting) or `NO_NODE_FITS`. */
+export function placeInstance(nodes: readonly PlacementNode[], request: PlacementRequest): readonly string[] {
+  const judged = nodes.map((node) => ({ node, failed: failedRequirements(node, request) }));
+  const fitting = judged.filter(({ failed }) => failed.length === 0).map(({ node }) => node);
+  if (fitting.length === 0) throw noNodeFits(judged, request);
+  // What a rebuilding node runs is not known yet, so it is chosen only if there is no other.
+  const known = fitting.filter((node) => !node.rebuilding);
+  const most = Math.max(1, ...fitting.map((node) => node.sameName));
+  return (known.length > 0 ? known : fitting)
+    .map((node) => ({ nodeId: node.info.nodeId, cost: cost(node, request, most) }))
+    .sort((a, b) => a.cost - b.cost || (a.nodeId < b.nodeId ? -1 : 1))
+    .map(({ nodeId }) => nodeId);
+}
+
+/** How much a missing module counts, against a load of 0 (idle) to 1 (full). */
+const MISSING_MODULE_COST = 0.1;
+/** How much the crowding of instances of one name counts. */
+const SAME_NAME_COST = 0.3;
+
+function cost(node: PlacementNode, request: PlacementRequest, mostSameName: number): number {
+  const missing = node.info.moduleDigests.includes(request.moduleDigest) ? 0 : MISSING_MODULE_COST;
+  return loadShare(node) + missing + (SAME_NAME_COST * node.sameName) / mostSameName;
+}
+
+/** The fuller of the two resources; a node that names no capacity counts as idle. */
+function loadShare(node: PlacementNode): number {
+  const capacity = node.info.capacity;
+  const instances = capacity && capacity.instancesMax > 0 ? node.instances / capacity.instancesMax : 0;
+  const memory = capacity && capacity.memoryMaxBytes > 0n ? node.memoryBytes / Number(capacity.memoryMaxBytes) : 0;
+  return Math.max(instances, memory);
+}
+
+type Requirement = "wanted node" | "available" | "reachable" | "labels" | "guest kind" | "room";
+
+/** Every requirement that the node fails, so that the caller sees all that is wrong at once. */
+function failedRequirements(node: PlacementNode, request: PlacementRequest): readonly Requirement[] {
+  const { info } = node;
+  const failed: Requirement[] = [];
+  if (request.nodeId !== "" && info.nodeId !== request.nodeId) failed.push("wanted node");
+  if (node.state !== NodeState.AVAILABLE) failed.push("available");
+  if (info.address === "") failed.push("reachable");
+  if (Object.entries(request.labels).some(([key, value]) => info.labels[key] !== value)) failed.push("labels");
+  if (!hostsKind(info, request.kinds)) failed.push("guest kind");
+  if (!hasRoom(node, request)) failed.push("room");
+  return failed;
+}
+
+function hostsKind(info: NodeInfo, kinds: readonly GuestKind[]): boolean {
+  if (kinds.length === 0 || info.guestKinds.length === 0) return true;
+  return kinds.some((kind) => info.guestKinds.includes(kind));
+}
+
+function hasRoom(node: PlacementNode, request: PlacementRequest): boolean {
+  const capacity = node.info.capacity;
+  if (!capacity) return true;
+  if (capacity.instancesMax > 0 && node.instances >= capacity.instancesMax) return false;
+  return capacity.memoryMaxBytes === 0n || node.memoryBytes + request.memoryBytes <= Number(capacity.memoryMaxBytes);
+}
+
+type Judged = { readonly node: PlacementNode; readonly failed: readonly Requirement[] };
+
+function noNodeFits(judged: readonly Judged[], request: PlacementRequest): Fault {
+  const doing = `Cannot start instance "${request.instanceId}"`;
+  const subject = request.nodeId === "" ? request.instanceId : request.nodeId;
+  if (judged.length === 0) return fault(Reason.NO_NODE_FITS, `${doing}: no node has reported yet`, { subject });
+  const relevant = judged.filter(({ failed }) => !failed.includes("wanted node"));
+  if (relevant.length === 0) {
+    return fault(Reason.NODE_NOT_FOUND, `${doing}: no node has the id "${request.nodeId}"`, { subject });
+  }
+  const counts = new Map<Requirement, number>();
+  for (const { failed } of relevant) for (const each of failed) counts.set(each, (counts.get(each) ?? 0) + 1);
+  const why = [...counts].map(([requirement, count]) => `${count} ${describe(requirement, request)}`).join(", ");
+  const onlyRoom = relevant.some(({ failed }) => failed.length === 1 && failed[0] === "room");
+  const of = request.nodeId === "" ? `of ${relevant.length} known` : `"${request.nodeId}"`;
+  return fault(onlyRoom ? Reason.NODE_AT_CAPACITY : Reason.NO_NODE_FITS, `${doing}: no node fits (${of}: ${why})`, { subject });
+}
+
+function describe(requirement: Requirement, request: PlacementRequest): string {
+  switch (requirement) {
+    case "wanted node":
+      return "not the wanted one";
+    case "available":
+      return "not available";
+    case "reachable":
+      return "cannot be dialled";
+    case "labels":
+      return `without the labels ${Object.entries(request.labels).map(([key, value]) => `${key}=${value}`).join(", ")}`;
+    case "guest kind":
+      return "cannot host such a module";
+    case "room":
+      return `without room for ${Math.ceil(request.memoryBytes / 1024 ** 2)} MiB`;
+  }
+}

@@ -1,0 +1,62 @@
+/** What placement is told of the fleet. */
+import type { Clock } from "../../clock.ts";
+import { isRebuilding, nodeStateAt, type SilencePolicy } from "../fleet-view.ts";
+import type { Fleet } from "../fleet.ts";
+import { instancesByName } from "../fold/instances-by-name.ts";
+import { ledgerSize } from "../fold/ledger.ts";
+import { hasEnded } from "../instance-life.ts";
+import type { PlacementNode } from "../placement.ts";
+
+/** Memory that an instance is counted with if its request names none: the node's default. */
+export const DEFAULT_MEMORY_BYTES: number = 64 * 1024 ** 2;
+
+/** Capacity that orders under way will take; it is in no report yet. */
+export interface OrdersUnderWay {
+  /** Counts an order until the function returned is called. */
+  begin(nodeId: string, memoryBytes: number): () => void;
+  of(nodeId: string): { readonly instances: number; readonly memoryBytes: number };
+}
+
+/** Makes a count of orders under way. */
+export function createOrdersUnderWay(): OrdersUnderWay {
+  const nodes = new Map<string, { instances: number; memoryBytes: number }>();
+  return {
+    begin(nodeId, memoryBytes) {
+      const count = nodes.get(nodeId) ?? { instances: 0, memoryBytes: 0 };
+      nodes.set(nodeId, count);
+      count.instances += 1;
+      count.memoryBytes += memoryBytes;
+      return () => {
+        count.instances -= 1;
+        count.memoryBytes -= memoryBytes;
+        if (count.instances === 0) nodes.delete(nodeId);
+      };
+    },
+    of: (nodeId) => nodes.get(nodeId) ?? { instances: 0, memoryBytes: 0 },
+  };
+}
+
+/** The nodes as they stand now, for an instance of `name` (empty: none). */
+export function placementNodes(
+  deps: { readonly fleet: Fleet; readonly clock: Clock; readonly silence: SilencePolicy; readonly underWay: OrdersUnderWay },
+  name: string,
+): readonly PlacementNode[] {
+  const nowMs = deps.clock.nowMs();
+  const sameName = new Map<string, number>();
+  for (const node of name === "" ? [] : deps.fleet.nodesWithName(name)) {
+    const named = instancesByName(node.fold.instances).get(name) ?? [];
+    sameName.set(node.nodeId, named.filter((instance) => !hasEnded(instance)).length);
+  }
+  return [...deps.fleet.nodes()].map((node) => {
+    const { info, load } = node.fold.announced;
+    const ordered = deps.underWay.of(node.nodeId);
+    return {
+      info,
+      state: nodeStateAt(node, nowMs, deps.silence),
+      rebuilding: isRebuilding(node, nowMs, deps.silence),
+      instances: (load?.instances ?? ledgerSize(node.fold.instances)) + ordered.instances,
+      memoryBytes: Number(load?.memoryBytes ?? 0n) + ordered.memoryBytes,
+      sameName: sameName.get(node.nodeId) ?? 0,
+    };
+  });
+}

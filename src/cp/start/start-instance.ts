@@ -1,0 +1,188 @@
+/** Starts instances: the same key once, on the best node that takes it. */
+import { create } from "@bufbuild/protobuf";
+import type { CallOptions } from "@connectrpc/connect";
+import type { Entropy } from "../../clock.ts";
+import { fault, isFault, Reason, type Fault } from "../../fault.ts";
+import type { StartInstanceRequest } from "../../gen/wasmatrix/v1/control_plane_pb.ts";
+import { InstanceSpecSchema, type Instance, type InstanceSpec } from "../../gen/wasmatrix/v1/instance_pb.ts";
+import type { FleetReader } from "../fleet-reader.ts";
+import { hasEnded } from "../instance-life.ts";
+import { assertDigest, digestOf } from "../modules/module-bytes.ts";
+import type { OrderEcho } from "../order-echo.ts";
+import { placeInstance, type PlacementNode } from "../placement.ts";
+import type { Slots } from "../slots.ts";
+import { instanceIdFromKey } from "./instance-id.ts";
+import { DEFAULT_MEMORY_BYTES, type OrdersUnderWay } from "./placement-nodes.ts";
+import { assertSameIdentity, identityFromInstance, identityFromSpec, type StartIdentity } from "./start-identity.ts";
+import { askForInstance, giveStartOrder, type StartOrderDeps, type StartOutcome } from "./start-order.ts";
+
+/** A started instance, as its agent answered. */
+export type Started = { readonly instance: Instance; readonly alreadyStarted: boolean };
+
+/** Starts instances. */
+export interface InstanceStarter {
+  /** Goes on if the caller goes away: a retry with the same key then finds the instance. `call` carries the request id. */
+  start(request: StartInstanceRequest, call: CallOptions): Promise<Started>;
+}
+
+/** What starting needs. */
+export type InstanceStarterDeps = StartOrderDeps & {
+  readonly reader: FleetReader;
+  readonly placementNodes: (name: string) => readonly PlacementNode[];
+  readonly underWay: OrdersUnderWay;
+  readonly echo: OrderEcho;
+  readonly entropy: Entropy;
+  readonly slots: Slots;
+};
+
+/** Nodes that are tried, best first, before a start is given up. */
+const CANDIDATES_MAX = 8;
+/** Orders of unclear outcome that are remembered; the oldest is dropped first. */
+const UNCLEAR_MAX = 1_000;
+
+type Start = {
+  readonly instanceId: string;
+  readonly identity: StartIdentity;
+  readonly request: StartInstanceRequest;
+  readonly spec: InstanceSpec;
+  readonly call: CallOptions;
+};
+
+type UnderWay = { readonly identity: StartIdentity; readonly promise: Promise<Started> };
+
+/** Makes a starter. It remembers only starts under way and orders whose outcome nobody knows. */
+export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarter {
+  const underWay = new Map<string, UnderWay>();
+  const unclear = new Map<string, string>();
+
+  return {
+    async start(request, call) {
+      const spec = request.spec ?? create(InstanceSpecSchema);
+      const key = request.idempotencyKey;
+      const instanceId = await instanceIdFromKey(key === "" ? deps.entropy.hex(16) : key);
+      const identity = identityFromSpec(spec, await knownDigest(request));
+      // From here to underWay.set nothing may wait, or two callers with one key or one unique name would both pass.
+      const running = underWay.get(instanceId);
+      if (running) {
+        assertSameIdentity(running.identity, identity, instanceId);
+        return running.promise.then((started) => ({ ...started, alreadyStarted: true }));
+      }
+      const existing = deps.reader.byId(instanceId);
+      if (existing) return alreadyStarted(existing, identity);
+      if (request.uniqueName) assertNameFree(spec.name, instanceId, deps.reader, underWay.values());
+      const release = deps.slots.take(`Cannot start instance "${instanceId}"`);
+      const promise = begin({ instanceId, identity, request, spec, call }).finally(() => {
+        release();
+        underWay.delete(instanceId);
+      });
+      underWay.set(instanceId, { identity, promise });
+      return promise;
+    },
+  };
+
+  async function begin(start: Start): Promise<Started> {
+    const { instanceId, request, spec, call } = start;
+    const found = request.idempotencyKey === "" ? undefined : await searchUnseen(instanceId, call);
+    if (found) return alreadyStarted(found, start.identity);
+    const module = await deps.modules.resolve(request.module);
+    assertDigest(spec.moduleDigest, module.digest, "module");
+    const { nodeId, nodeLabels: labels } = request;
+    const memoryBytes = memoryOf(spec);
+    const wanted = { instanceId, nodeId, labels, kinds: module.kinds, memoryBytes, moduleDigest: module.digest };
+    const candidates = placeInstance(deps.placementNodes(spec.name), wanted).slice(0, CANDIDATES_MAX);
+    return orderFirst({ ...start, spec: { ...spec, moduleDigest: module.digest } }, candidates);
+  }
+
+  /** Looks where a start of this key may be that no report has told of: nodes that are rebuilding, or that took an order and fell silent. */
+  async function searchUnseen(instanceId: string, call: CallOptions): Promise<Instance | undefined> {
+    const silentNodeId = unclear.get(instanceId);
+    if (silentNodeId !== undefined) {
+      try {
+        const found = await askForInstance(deps, { instanceId, nodeId: silentNodeId }, call);
+        unclear.delete(instanceId);
+        if (found) return found;
+      } catch (error) {
+        throw unclearFault(instanceId, silentNodeId, error);
+      }
+    }
+    const asked = deps.reader.rebuildingNodes().map(({ nodeId }) =>
+      // A node that cannot be asked does not hold up the start: its report, once here, shows a double start if there is one.
+      askForInstance(deps, { instanceId, nodeId }, call).catch(() => undefined),
+    );
+    return (await Promise.all(asked)).find((instance) => instance !== undefined);
+  }
+
+  async function orderFirst(start: Start, candidates: readonly string[]): Promise<Started> {
+    const { instanceId } = start;
+    let last: Fault | undefined;
+    for (const nodeId of candidates) {
+      const outcome = await orderOne(start, nodeId);
+      if (outcome.kind === "started") return outcome;
+      if (outcome.kind === "unclear") {
+        rememberUnclear(instanceId, nodeId);
+        throw unclearFault(instanceId, nodeId, outcome.why);
+      }
+      last = outcome.why;
+    }
+    const doing = `Cannot start instance "${instanceId}"`;
+    if (!last) throw fault(Reason.NO_NODE_FITS, `${doing}: no node fits`, { subject: instanceId });
+    if (candidates.length === 1) throw last;
+    const asked = `${candidates.length} nodes were asked and none took it; the last said: ${last.message}`;
+    throw fault(last.reason, `${doing}: ${asked}`, { subject: instanceId, cause: last });
+  }
+
+  async function orderOne({ instanceId, spec, call }: Start, nodeId: string): Promise<StartOutcome> {
+    const ended = deps.underWay.begin(nodeId, memoryOf(spec));
+    try {
+      return await deps.echo.afterReport(
+        instanceId,
+        () => giveStartOrder(deps, { instanceId, nodeId, spec }, call),
+        (outcome) => (outcome.kind === "started" ? outcome.instance : undefined),
+      );
+    } finally {
+      ended();
+    }
+  }
+
+  function rememberUnclear(instanceId: string, nodeId: string): void {
+    unclear.set(instanceId, nodeId);
+    const oldest = unclear.keys().next().value;
+    if (unclear.size > UNCLEAR_MAX && oldest !== undefined) unclear.delete(oldest);
+  }
+}
+
+function memoryOf(spec: InstanceSpec): number {
+  return Number(spec.limits?.memoryMaxBytes ?? 0n) || DEFAULT_MEMORY_BYTES;
+}
+
+/** The module's digest as far as the request itself tells it. */
+async function knownDigest(request: StartInstanceRequest): Promise<string> {
+  const source = request.module?.source;
+  if (source?.case === "digest") return source.value;
+  if (source?.case === "inline") return digestOf(new Uint8Array(source.value));
+  return source?.case === "url" ? source.value.digest : "";
+}
+
+function alreadyStarted(instance: Instance, wanted: StartIdentity): Started {
+  assertSameIdentity(identityFromInstance(instance), wanted, instance.id);
+  return { instance, alreadyStarted: true };
+}
+
+function assertNameFree(name: string, instanceId: string, reader: FleetReader, underWay: Iterable<UnderWay>): void {
+  if (name === "") {
+    throw fault(Reason.INVALID_REQUEST, `Cannot start instance "${instanceId}": unique_name needs a name`, { subject: "spec.name" });
+  }
+  const holder = reader.named(name).find((instance) => !hasEnded(instance));
+  const starting = [...underWay].some(({ identity }) => identity.name === name);
+  if (!holder && !starting) return;
+  const by = holder ? `live instance "${holder.id}"` : "an instance that is being started";
+  throw fault(Reason.INSTANCE_NAME_TAKEN, `Cannot start instance "${instanceId}": the name "${name}" is taken by ${by}`, { subject: name });
+}
+
+function unclearFault(instanceId: string, nodeId: string, cause: unknown): Fault {
+  return fault(
+    Reason.NODE_UNREACHABLE,
+    `Cannot start instance "${instanceId}": node "${nodeId}" was given the order and cannot be asked what became of it; retry with the same idempotency key`,
+    { subject: nodeId, cause },
+  );
+}
