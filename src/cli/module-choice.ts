@@ -24,7 +24,7 @@ export type ModuleChoiceOptions = {
 /** Understands FILE-OR-URL and reads a file. Throws `UsageError`, or `MODULE_DIGEST_MISMATCH` for a file with other bytes. */
 export async function chooseModule(text: string, options: ModuleChoiceOptions): Promise<ModuleChoice> {
   const { digest } = options;
-  if (/^sha256:/.test(text)) {
+  if (text.startsWith("sha256:")) {
     const wanted = digestFromText(text);
     if (digest !== "" && digest !== wanted)
       throw new UsageError("Cannot start a module by its digest: --digest says another", "leave --digest out");

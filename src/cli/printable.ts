@@ -6,7 +6,7 @@
  */
 export function printable(text: string): string {
   return text
-    .replace(/[\r\n\t]+/g, " ")
+    .replace(/[\r\n\t\u2028\u2029]+/g, " ")
     .replace(
       /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu,
       (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`,
