@@ -143,7 +143,7 @@ function listen(server: http.Server, options: IngressOptions): Promise<void> {
       server.removeAllListeners("error");
       // After listening, errors are those of accepting one connection (out of descriptors); the others go on.
       server.on("error", (error) =>
-        options.log.warn("ingress could not accept a connection", { message: error.message }),
+        options.log.warn("ingress could not accept a connection", { why: error.message }),
       );
       resolve();
     });

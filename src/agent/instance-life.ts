@@ -165,7 +165,7 @@ export function createInstanceLife(initial: InstanceRecord, deps: LifeDeps): Ins
       await current.drain(graceMs);
     } catch (error) {
       // Draining is politeness; that the guest ends is not.
-      log.warn("guest not drained", { message: String(error) });
+      log.warn("guest not drained", { why: String(error) });
       await current.kill();
     }
   };

@@ -106,15 +106,15 @@ export function startReporter(deps: ReporterDeps): Reporter {
     intervalMs = undefined;
     if (position.kind === "paging") position = { kind: "behind" };
     if (isFault(error, Reason.PROTOCOL_VERSION_UNSUPPORTED) || isFault(error, Reason.UNAUTHENTICATED)) {
-      log.error("control plane refuses this node", { retryMs: REFUSED_RETRY_MS, message: error.message });
+      log.error("control plane refuses this node", { retryMs: REFUSED_RETRY_MS, why: error.message });
       return REFUSED_RETRY_MS;
     }
     const pauseMs =
       Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures - 1, 16), BACKOFF_MAX_MS) *
       (0.5 + deps.entropy.fraction() / 2);
-    const message = error instanceof Error ? error.message : String(error);
-    if (failures === 1) log.warn("control plane cannot be reached", { message });
-    else log.debug("control plane still cannot be reached", { message, failures });
+    const why = error instanceof Error ? error.message : String(error);
+    if (failures === 1) log.warn("control plane cannot be reached", { why });
+    else log.debug("control plane still cannot be reached", { why, failures });
     return pauseMs;
   };
 
@@ -157,7 +157,7 @@ export function startReporter(deps: ReporterDeps): Reporter {
       }
     } catch (error) {
       // The control plane will find the node lost instead of left; nothing else is missing.
-      log.warn("could not tell the control plane that this node leaves", { message: String(error) });
+      log.warn("could not tell the control plane that this node leaves", { why: String(error) });
     }
   };
 

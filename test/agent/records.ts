@@ -52,7 +52,11 @@ export const anyPolicy: fc.Arbitrary<RestartPolicy> = fc
 export const anyEnding: fc.Arbitrary<RunEnding> = fc.oneof(
   fc.record({ kind: fc.constant("exited" as const), exitCode: fc.integer({ min: 0, max: 3 }) }),
   fc.record({ kind: fc.constant("trapped" as const), message: fc.string() }),
-  fc.record({ kind: fc.constant("limit" as const), limit: fc.constantFrom("callTimeoutMs" as const, "memoryMaxBytes" as const), message: fc.string() }),
+  fc.record({
+    kind: fc.constant("limit" as const),
+    limit: fc.constantFrom("callTimeoutMs" as const, "memoryMaxBytes" as const),
+    message: fc.string(),
+  }),
   fc.constant({ kind: "stopped" as const }),
   fc.record({ kind: fc.constant("host-failed" as const), message: fc.string() }),
   fc.record({ kind: fc.constant("start-failed" as const), message: fc.string(), permanent: fc.boolean() }),
@@ -67,14 +71,31 @@ const anyGrant: fc.Arbitrary<Grant> = fc.record({
 });
 
 const anyLastEnding: fc.Arbitrary<LastEnding> = fc.record({
-  cause: fc.constantFrom("exited" as const, "trapped" as const, "limit" as const, "stopped" as const, "start-failed" as const, "agent-lost" as const, "host-failed" as const),
+  cause: fc.constantFrom(
+    "exited" as const,
+    "trapped" as const,
+    "limit" as const,
+    "stopped" as const,
+    "start-failed" as const,
+    "agent-lost" as const,
+    "host-failed" as const,
+  ),
   exitCode: fc.integer({ min: -1_000, max: 1_000 }),
   limit: name,
   message: fc.string(),
   timeMs,
 });
 
-const anyState: fc.Arbitrary<LifeState> = fc.constantFrom("starting", "running", "backoff", "stopping", "stopped", "exited", "failed", "lost");
+const anyState: fc.Arbitrary<LifeState> = fc.constantFrom(
+  "starting",
+  "running",
+  "backoff",
+  "stopping",
+  "stopped",
+  "exited",
+  "failed",
+  "lost",
+);
 
 const anySpec: fc.Arbitrary<InstanceSpec> = fc
   .record({

@@ -23,8 +23,13 @@ describe("the restart policy", () => {
   });
 
   test("gives up a start that no further attempt can help, and tries again one that may pass", () => {
-    expect(decide(ALWAYS, { kind: "start-failed", message: "unknown import", permanent: true })).toEqual({ kind: "give-up", why: "refused" });
-    expect(decide(ALWAYS, { kind: "start-failed", message: "timed out", permanent: false })).toMatchObject({ kind: "restart" });
+    expect(decide(ALWAYS, { kind: "start-failed", message: "unknown import", permanent: true })).toEqual({
+      kind: "give-up",
+      why: "refused",
+    });
+    expect(decide(ALWAYS, { kind: "start-failed", message: "timed out", permanent: false })).toMatchObject({
+      kind: "restart",
+    });
   });
 
   test("doubles the wait up to its maximum", () => {
@@ -38,7 +43,13 @@ describe("the restart policy", () => {
   test("begins a new row after a healthy minute, and not a moment before it", () => {
     const policy = { ...ALWAYS, maxRetries: 3 };
     const after = (runMs: number) =>
-      decideRestart({ policy, ending: trapped, history: { retriesInRow: 3, runningSinceMs: 0 }, nowMs: runMs, fraction: 0 });
+      decideRestart({
+        policy,
+        ending: trapped,
+        history: { retriesInRow: 3, runningSinceMs: 0 },
+        nowMs: runMs,
+        fraction: 0,
+      });
     expect(after(HEALTHY_RUN_MS)).toMatchObject({ kind: "restart", attempt: 1 });
     expect(after(HEALTHY_RUN_MS - 1)).toEqual({ kind: "give-up", why: "retries-exhausted" });
   });
@@ -47,7 +58,13 @@ describe("the restart policy", () => {
     fc.assert(
       fc.property(anyPolicy, fc.nat(50), fraction, (policy, retriesInRow, chance) => {
         const history = { retriesInRow, runningSinceMs: 0 };
-        const decision = decideRestart({ policy, ending: { kind: "stopped" }, history, nowMs: 10_000, fraction: chance });
+        const decision = decideRestart({
+          policy,
+          ending: { kind: "stopped" },
+          history,
+          nowMs: 10_000,
+          fraction: chance,
+        });
         expect(decision).toEqual({ kind: "give-up", why: "stopped" });
       }),
       { numRuns: 1_000 },
@@ -56,37 +73,62 @@ describe("the restart policy", () => {
 
   test("never undercuts the backoff nor exceeds its maximum, whatever chance says", () => {
     fc.assert(
-      fc.property(anyPolicy, anyEnding, fc.nat(100), fc.option(fc.nat(1_000_000), { nil: undefined }), fraction, (policy, ending, retriesInRow, runningSinceMs, chance) => {
-        const nowMs = 1_000_000;
-        const decision = decideRestart({ policy, ending, history: { retriesInRow, runningSinceMs }, nowMs, fraction: chance });
-        if (decision.kind === "give-up") return;
-        const waitMs = decision.atMs - nowMs;
-        expect(waitMs).toBeGreaterThanOrEqual(backoffMs(policy, decision.attempt - 1));
-        expect(waitMs).toBeGreaterThanOrEqual(policy.backoffMs);
-        expect(waitMs).toBeLessThanOrEqual(policy.backoffMaxMs);
-      }),
+      fc.property(
+        anyPolicy,
+        anyEnding,
+        fc.nat(100),
+        fc.option(fc.nat(1_000_000), { nil: undefined }),
+        fraction,
+        (policy, ending, retriesInRow, runningSinceMs, chance) => {
+          const nowMs = 1_000_000;
+          const decision = decideRestart({
+            policy,
+            ending,
+            history: { retriesInRow, runningSinceMs },
+            nowMs,
+            fraction: chance,
+          });
+          if (decision.kind === "give-up") return;
+          const waitMs = decision.atMs - nowMs;
+          expect(waitMs).toBeGreaterThanOrEqual(backoffMs(policy, decision.attempt - 1));
+          expect(waitMs).toBeGreaterThanOrEqual(policy.backoffMs);
+          expect(waitMs).toBeLessThanOrEqual(policy.backoffMaxMs);
+        },
+      ),
       { numRuns: 1_000 },
     );
   });
 
   test("never exceeds max_retries in a row, over any course of runs", () => {
     fc.assert(
-      fc.property(anyPolicy, fc.array(fc.record({ ending: anyEnding, runMs: fc.nat(2 * HEALTHY_RUN_MS), chance: fraction }), { maxLength: 60 }), (policy, runs) => {
-        let nowMs = 0;
-        let retriesInRow = 0;
-        let row = 0;
-        for (const { ending, runMs, chance } of runs) {
-          const runningSinceMs = nowMs;
-          nowMs += runMs;
-          if (runMs >= HEALTHY_RUN_MS) row = 0;
-          const decision = decideRestart({ policy, ending, history: { retriesInRow, runningSinceMs }, nowMs, fraction: chance });
-          if (decision.kind === "give-up") return;
-          row += 1;
-          retriesInRow = decision.attempt;
-          nowMs = decision.atMs;
-          if (policy.maxRetries > 0) expect(row).toBeLessThanOrEqual(policy.maxRetries);
-        }
-      }),
+      fc.property(
+        anyPolicy,
+        fc.array(fc.record({ ending: anyEnding, runMs: fc.nat(2 * HEALTHY_RUN_MS), chance: fraction }), {
+          maxLength: 60,
+        }),
+        (policy, runs) => {
+          let nowMs = 0;
+          let retriesInRow = 0;
+          let row = 0;
+          for (const { ending, runMs, chance } of runs) {
+            const runningSinceMs = nowMs;
+            nowMs += runMs;
+            if (runMs >= HEALTHY_RUN_MS) row = 0;
+            const decision = decideRestart({
+              policy,
+              ending,
+              history: { retriesInRow, runningSinceMs },
+              nowMs,
+              fraction: chance,
+            });
+            if (decision.kind === "give-up") return;
+            row += 1;
+            retriesInRow = decision.attempt;
+            nowMs = decision.atMs;
+            if (policy.maxRetries > 0) expect(row).toBeLessThanOrEqual(policy.maxRetries);
+          }
+        },
+      ),
       { numRuns: 1_000 },
     );
   });

@@ -64,7 +64,12 @@ export function createScriptedRuntime(): ScriptedRuntime {
   return runtime;
 }
 
-function createGuest(start: GuestStart, kind: GuestKind, runtime: ScriptedRuntime, onEnd: (guest: ScriptedGuest) => void): ScriptedGuest {
+function createGuest(
+  start: GuestStart,
+  kind: GuestKind,
+  runtime: ScriptedRuntime,
+  onEnd: (guest: ScriptedGuest) => void,
+): ScriptedGuest {
   const ended = Promise.withResolvers<Ending>();
   let drainingMs: number | undefined;
   const guest: ScriptedGuest = {
@@ -103,7 +108,8 @@ function createGuest(start: GuestStart, kind: GuestKind, runtime: ScriptedRuntim
 function kindOf(text: string): GuestKind {
   if (text.startsWith("command")) return "command";
   if (text.startsWith("functions")) return "functions";
-  if (text.startsWith("refused:")) throw fault(reasons.get(text.slice("refused:".length)) ?? Reason.MODULE_MALFORMED, `Cannot read module: ${text}`);
+  if (text.startsWith("refused:"))
+    throw fault(reasons.get(text.slice("refused:".length)) ?? Reason.MODULE_MALFORMED, `Cannot read module: ${text}`);
   return "http";
 }
 

@@ -26,7 +26,9 @@ export function createVirtualClock(startMs = 1_700_000_000_000): VirtualClock {
       const endMs = nowMs + ms;
       await settle();
       for (;;) {
-        const due = [...timers].filter(([, timer]) => timer.atMs <= endMs).toSorted((a, b) => a[1].atMs - b[1].atMs || a[0] - b[0])[0];
+        const due = [...timers]
+          .filter(([, timer]) => timer.atMs <= endMs)
+          .toSorted((a, b) => a[1].atMs - b[1].atMs || a[0] - b[0])[0];
         if (due === undefined) break;
         const [id, timer] = due;
         timers.delete(id);
