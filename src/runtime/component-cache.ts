@@ -1,6 +1,6 @@
 /** Transpiled components on disk. An entry that is damaged counts as missing; deleting the folder is always safe. */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Component } from "./component.ts";
 import type { TranspiledComponent } from "./component-glue.ts";
@@ -23,17 +23,28 @@ type EntryIndex = {
   readonly modules: readonly (readonly [name: string, bytes: number])[];
 };
 
+const SUFFIX = ".component";
 const HASH_BYTES = 32;
 const LENGTH_BYTES = 4;
 
-/** Opens the cache in `folder`, which is made when the first entry is written. `version` names what made the entries. */
-export function openComponentCache(folder: string, version: string): ComponentCache {
-  const path = (digest: string): string => join(folder, version, `${digest.replace("sha256:", "")}.component`);
+/** What a cache may take on disk unless it is told otherwise: thousands of small components, dozens of large ones. */
+const CACHE_MAX_BYTES = 1024 * 1024 * 1024;
+
+/**
+ * Opens the cache in `folder`, which is made when the first entry is written. `version` names what made the entries.
+ * Beyond `maxBytes` the entries used longest ago go; one that is larger by itself is not kept.
+ */
+export function openComponentCache(folder: string, version: string, maxBytes: number = CACHE_MAX_BYTES): ComponentCache {
+  const entries = join(folder, version);
+  const path = (digest: string): string => join(entries, `${digest.replace("sha256:", "")}${SUFFIX}`);
   let writes = 0;
   return {
     async get(digest) {
       try {
-        return componentFromEntry(await readFile(path(digest)));
+        const component = componentFromEntry(await readFile(path(digest)));
+        const now = new Date();
+        await utimes(path(digest), now, now);
+        return component;
       } catch {
         // Lost: why the entry cannot be read. It is made anew, and that replaces it.
         return undefined;
@@ -50,8 +61,30 @@ export function openComponentCache(folder: string, version: string): ComponentCa
       } finally {
         await rm(draft, { force: true });
       }
+      await trim(entries, maxBytes);
     },
   };
+}
+
+async function trim(entries: string, maxBytes: number): Promise<void> {
+  const names = (await readdir(entries)).filter((name) => name.endsWith(SUFFIX));
+  const files = await Promise.all(names.map(async (name) => ({ name, ...(await sizeAndUse(join(entries, name))) })));
+  files.sort((left, right) => right.usedMs - left.usedMs);
+  let total = 0;
+  for (const { name, bytes } of files) {
+    total += bytes;
+    if (total > maxBytes) await rm(join(entries, name), { force: true });
+  }
+}
+
+async function sizeAndUse(path: string): Promise<{ bytes: number; usedMs: number }> {
+  try {
+    const { size, mtimeMs } = await stat(path);
+    return { bytes: size, usedMs: mtimeMs };
+  } catch {
+    // Lost: a file that another process has just removed. It takes no room.
+    return { bytes: 0, usedMs: 0 };
+  }
 }
 
 function entryFromComponent({ outside, transpiled: { glue, modules } }: CachedComponent): Buffer {

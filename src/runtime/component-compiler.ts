@@ -7,7 +7,7 @@ import type { TranspileAnswer, TranspileOrder } from "./transpile-worker.ts";
 import { malformed } from "./wasm-reader.ts";
 
 /** What the compiler is and how its output is shaped; part of every cache entry's name. A test holds it to the installed jco-transpile. */
-export const COMPILER_VERSION = "jco-transpile-0.15.0-glue-1";
+export const COMPILER_VERSION: string = "jco-transpile-0.15.0-glue-2";
 
 /** Transpiles components. */
 export interface ComponentCompiler {

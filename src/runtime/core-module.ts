@@ -1,4 +1,5 @@
 /** What a core module says of itself: imports, exports and the types of its functions. */
+import { fault, Reason } from "../fault.ts";
 import { malformed, sectionsFromBytes, WasmReader } from "./wasm-reader.ts";
 
 /** A value type as it matters here: what JSON can carry, or not. */
@@ -28,9 +29,12 @@ const SECTION = { type: 1, import: 2, function: 3, export: 7 } as const;
 const EXTERN_KINDS: readonly ExternKind[] = ["function", "table", "memory", "global", "tag"];
 const VALUE_TYPES: Readonly<Record<number, ValueType>> = { 0x7f: "i32", 0x7e: "i64", 0x7d: "f32", 0x7c: "f64", 0x7b: "v128" };
 
-/** Reads the outside of a core module; throws `MODULE_MALFORMED`. Bodies are not looked at: the engine validates them. */
+/**
+ * Reads the outside of a core module; throws `MODULE_MALFORMED`, and `MODULE_KIND_UNSUPPORTED` for types that cannot
+ * be bounded. Bodies are not looked at: the engine validates them.
+ */
 export function coreModuleFromBytes(bytes: Uint8Array): CoreModule {
-  const types: (FunctionType | undefined)[] = [];
+  const types: FunctionType[] = [];
   const functionTypes: number[] = [];
   const imports: CoreImport[] = [];
   const exports: CoreExport[] = [];
@@ -77,7 +81,7 @@ function readImport(reader: WasmReader, functionTypes: number[]): CoreImport {
   return { module, name, kind };
 }
 
-function readExport(reader: WasmReader, functionTypes: readonly number[], types: readonly (FunctionType | undefined)[]): CoreExport {
+function readExport(reader: WasmReader, functionTypes: readonly number[], types: readonly FunctionType[]): CoreExport {
   const name = reader.name();
   const kind = readExternKind(reader);
   const index = reader.u32();
@@ -94,34 +98,27 @@ function readExternKind(reader: WasmReader): ExternKind {
 }
 
 /** One entry of the type section: a single type, or (0x4e) a group of types that may name each other. */
-function readRecursionGroup(reader: WasmReader): (FunctionType | undefined)[] {
+function readRecursionGroup(reader: WasmReader): FunctionType[] {
   if (reader.peek() !== 0x4e) return [readSubtype(reader)];
   reader.byte();
   return reader.vector(() => readSubtype(reader));
 }
 
-function readSubtype(reader: WasmReader): FunctionType | undefined {
+function readSubtype(reader: WasmReader): FunctionType {
   if (reader.peek() === 0x50 || reader.peek() === 0x4f) {
     reader.byte();
     reader.vector(() => reader.u32());
   }
   const form = reader.byte();
-  const readField = (): void => {
-    // 0x78 and 0x77 are the packed types i8 and i16: one byte, as the other numeric types.
-    readValueType(reader);
-    reader.byte();
-  };
   switch (form) {
     case 0x60: {
       const parameters = reader.vector(() => readValueType(reader));
       return { parameters, results: reader.vector(() => readValueType(reader)) };
     }
     case 0x5f:
-      reader.vector(readField);
-      return undefined;
     case 0x5e:
-      readField();
-      return undefined;
+      // Structs and arrays live on the JavaScript heap. One large array there ends the whole process, not its thread.
+      throw fault(Reason.MODULE_KIND_UNSUPPORTED, "Cannot host module: it uses garbage-collected structs or arrays, whose memory has no limit here");
     default:
       throw malformed(`form 0x${form.toString(16)} of a type is unknown (before byte ${reader.offset})`);
   }

@@ -2,6 +2,7 @@
 import { fault, Reason } from "../fault.ts";
 import { componentFromBytes, type Component } from "./component.ts";
 import { coreModuleFromBytes, type CoreModule } from "./core-module.ts";
+import { initialSizes, sharedTableEntries } from "./growth-cap.ts";
 import { PREVIEW1_FUNCTIONS } from "./guest/preview1.ts";
 import type { ModuleShape } from "./runtime.ts";
 import { handlerExport, isHostedImport } from "./wasi-interfaces.ts";
@@ -14,7 +15,7 @@ const HOSTED_KINDS = "hosted are components that export wasi:http/incoming-handl
 export function shapeFromBytes(bytes: Uint8Array): ModuleShape {
   return layerFromHeader(bytes) === "component"
     ? shapeFromComponent(componentFromBytes(bytes))
-    : shapeFromCoreModule(coreModuleFromBytes(bytes));
+    : shapeFromCoreModule(bytes, coreModuleFromBytes(bytes));
 }
 
 /** The shape of a component whose outside is known. Throws as `shapeFromBytes` does. */
@@ -36,7 +37,8 @@ function componentKind(exports: readonly string[]): string {
   return `a component that exports ${exports.slice(0, 5).join(", ")}`;
 }
 
-function shapeFromCoreModule({ imports, exports }: CoreModule): ModuleShape {
+function shapeFromCoreModule(bytes: Uint8Array, { imports, exports }: CoreModule): ModuleShape {
+  sharedTableEntries(initialSizes(bytes).tableEntries);
   const unknown = imports.find(({ module, name, kind }) => module !== PREVIEW1 || kind !== "function" || !PREVIEW1_FUNCTIONS.includes(name));
   if (unknown !== undefined) {
     const name = `${unknown.module}.${unknown.name}`;

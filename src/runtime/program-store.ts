@@ -5,7 +5,7 @@ import { componentFromBytes } from "./component.ts";
 import type { CachedComponent, ComponentCache } from "./component-cache.ts";
 import type { ComponentCompiler } from "./component-compiler.ts";
 import { coreModuleFromBytes, type FunctionType } from "./core-module.ts";
-import { capMemories, initialMemoryPages, PAGE_BYTES, sharedMemoryPages } from "./memory-cap.ts";
+import { capGrowth, initialSizes, PAGE_BYTES, sharedMemoryPages, sharedTableEntries } from "./growth-cap.ts";
 import { shapeFromBytes, shapeFromComponent } from "./module-shape.ts";
 import { handlerExport } from "./wasi-interfaces.ts";
 import { malformed } from "./wasm-reader.ts";
@@ -107,11 +107,18 @@ async function compileComponent({ outside, transpiled }: CachedComponent, pagesM
   };
 }
 
-/** Compiles the core modules of one guest; their memories share `pagesMax`. */
+/** Compiles the core modules of one guest; their memories share `pagesMax`, their tables what tables may take. */
 async function compileCapped(modules: readonly Uint8Array[], pagesMax: number): Promise<WebAssembly.Module[]> {
-  const initial = modules.map(initialMemoryPages);
-  const caps = [...sharedMemoryPages(initial.flat(), pagesMax)];
-  return Promise.all(modules.map((module, index) => compileCore(capMemories(module, caps.splice(0, initial[index]?.length ?? 0)))));
+  const sizes = modules.map(initialSizes);
+  const memoryPages = sharedMemoryPages(sizes.flatMap((size) => size.memoryPages), pagesMax);
+  const tableEntries = sharedTableEntries(sizes.flatMap((size) => size.tableEntries));
+  const capped = modules.map((module, index) =>
+    capGrowth(module, {
+      memoryPages: memoryPages.splice(0, sizes[index]?.memoryPages.length),
+      tableEntries: tableEntries.splice(0, sizes[index]?.tableEntries.length),
+    }),
+  );
+  return Promise.all(capped.map(compileCore));
 }
 
 function callableFunctions(bytes: Uint8Array): ReadonlyMap<string, FunctionType> {

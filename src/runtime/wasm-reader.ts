@@ -77,6 +77,11 @@ export class WasmReader {
     return byte;
   }
 
+  /** The bytes from `start` up to here. */
+  bytesSince(start: number): Uint8Array {
+    return this.#bytes.subarray(start, this.offset);
+  }
+
   skip(count: number): void {
     if (count > this.#end - this.offset) {
       throw malformed(`it is cut off: ${count} bytes are announced at byte ${this.offset}, ${this.#end - this.offset} are there`);

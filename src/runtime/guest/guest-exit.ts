@@ -15,6 +15,8 @@ export class GuestExit extends Error {
 /** What an error that came out of guest code means for the guest. */
 export function endingFromError(error: unknown): Ending {
   if (error instanceof GuestExit) return { kind: "exited", exitCode: error.exitCode };
-  if (error instanceof Error) return { kind: "trapped", message: error.message };
+  if (error instanceof WebAssembly.Exception) return { kind: "trapped", message: "an exception that nothing caught" };
+  // jco puts "wasm trap: " in front.
+  if (error instanceof Error) return { kind: "trapped", message: error.message.replace(/^wasm trap: /, "") };
   return { kind: "trapped", message: String(error) };
 }

@@ -16,7 +16,8 @@ const FORBIDDEN_NAMES = new Set([
 
 /** A list of headers; a name may occur several times. All together take at most 128 KiB. */
 export class Fields {
-  #pairs: (readonly [string, Uint8Array])[] = [];
+  /** Values as Latin-1 text: text lies on the heap, which is bounded; byte arrays do not. */
+  #pairs: HeaderPair[] = [];
   #totalBytes = 0;
   #isImmutable = false;
 
@@ -32,13 +33,13 @@ export class Fields {
     const fields = new Fields();
     fields.#pairs = pairs
       .filter(([name]) => !FORBIDDEN_NAMES.has(name.toLowerCase()) || name.toLowerCase() === "host")
-      .map(([name, value]) => [name.toLowerCase(), new Uint8Array(Buffer.from(value, "latin1"))] as const);
+      .map(([name, value]) => [name.toLowerCase(), value] as const);
     fields.freeze();
     return fields;
   }
 
   get(name: string): Uint8Array[] {
-    return this.#pairs.filter(([own]) => isSameName(own, name)).map(([, value]) => value);
+    return this.#pairs.filter(([own]) => isSameName(own, name)).map(([, value]) => bytesFromText(value));
   }
 
   has(name: string): boolean {
@@ -62,11 +63,11 @@ export class Fields {
     assertHeader(name, value);
     this.#totalBytes += name.length + value.length;
     if (this.#totalBytes > FIELDS_MAX_BYTES) throw { tag: "invalid-syntax" } satisfies HeaderError;
-    this.#pairs.push([name, value.slice()]);
+    this.#pairs.push([name, Buffer.from(value).toString("latin1")]);
   }
 
   entries(): (readonly [string, Uint8Array])[] {
-    return [...this.#pairs];
+    return this.#pairs.map(([name, value]) => [name, bytesFromText(value)] as const);
   }
 
   clone(): Fields {
@@ -83,7 +84,7 @@ export class Fields {
 
   /** As they go out. */
   toPairs(): HeaderPair[] {
-    return this.#pairs.map(([name, value]) => [name, Buffer.from(value).toString("latin1")] as const);
+    return [...this.#pairs];
   }
 
   #assertMutable(): void {
@@ -100,4 +101,8 @@ function assertHeader(name: string, value: Uint8Array): void {
   if (FORBIDDEN_NAMES.has(name.toLowerCase())) throw { tag: "forbidden" } satisfies HeaderError;
   // Control characters other than tab would end the header, or hide in it.
   if (value.some((byte) => (byte < 0x20 && byte !== 0x09) || byte === 0x7f)) throw { tag: "invalid-syntax" } satisfies HeaderError;
+}
+
+function bytesFromText(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "latin1"));
 }

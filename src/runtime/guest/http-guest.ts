@@ -4,6 +4,7 @@ import type { GuestBoot, GuestProgram } from "../worker-protocol.ts";
 import type { AgentChannel, Received } from "./agent-channel.ts";
 import { endingFromError } from "./guest-exit.ts";
 import { createHttpExchange } from "./http-exchange.ts";
+import { countingTextDecoder, createLiftBudget } from "./lift-budget.ts";
 import { createMessagePump } from "./message-pump.ts";
 import { createWasiHost, type WasiHost } from "./wasi-host.ts";
 import { IncomingRequest, ResponseOutparam } from "./wasi-http.ts";
@@ -43,7 +44,8 @@ export function runHttpGuest(channel: AgentChannel, boot: HttpBoot): void {
 }
 
 function instantiateHandler({ glue, modules, handlerExport }: HttpProgram, host: WasiHost): Handler {
-  const instantiate = compileFunction(glue)() as Instantiate;
+  const lifting = createLiftBudget();
+  const instantiate: Instantiate = compileFunction(glue, ["TextDecoder", "lifting"])(countingTextDecoder(lifting), lifting);
   const exports = instantiate(
     (file) => {
       const module = modules.get(file);

@@ -3,8 +3,10 @@ import type { HttpExchange } from "./http-exchange.ts";
 import type { MessagePump } from "./message-pump.ts";
 import { OutputStream, STREAM_CLOSED, type ByteSink } from "./wasi-io.ts";
 
-/** Bytes that are kept for a body whose response has not been set. */
+/** Bytes that are kept for bodies whose response has not been set, all of a guest's together. */
 const UNATTACHED_MAX_BYTES = 64 * 1024;
+
+let unattachedBytes = 0;
 
 /** A body that is attached to its exchange when the response is set. */
 export class OutgoingBody {
@@ -13,7 +15,6 @@ export class OutgoingBody {
 
   #exchange: HttpExchange | undefined;
   #waiting: Uint8Array[] = [];
-  #waitingBytes = 0;
   #isTaken = false;
   #isFinished = false;
 
@@ -31,8 +32,16 @@ export class OutgoingBody {
   /** The response has been set: what was written goes out now. */
   attach(exchange: HttpExchange): void {
     this.#exchange = exchange;
-    for (const bytes of this.#waiting.splice(0)) exchange.responseBody.write(bytes);
+    for (const bytes of this.#waiting.splice(0)) {
+      unattachedBytes -= bytes.length;
+      exchange.responseBody.write(bytes);
+    }
     if (this.#isFinished) exchange.finishBody();
+  }
+
+  /** Dropped: what waited is thrown away. */
+  [Symbol.dispose](): void {
+    for (const bytes of this.#waiting.splice(0)) unattachedBytes -= bytes.length;
   }
 
   #sink(): ByteSink {
@@ -40,13 +49,13 @@ export class OutgoingBody {
       room: () => {
         if (this.#exchange !== undefined) return this.#exchange.responseBody.room();
         if (this.#isFinished) throw STREAM_CLOSED;
-        return UNATTACHED_MAX_BYTES - this.#waitingBytes;
+        return UNATTACHED_MAX_BYTES - unattachedBytes;
       },
       request: () => this.#exchange?.responseBody.request(),
       write: (bytes) => {
         if (this.#exchange !== undefined) return this.#exchange.responseBody.write(bytes);
         this.#waiting.push(bytes.slice());
-        this.#waitingBytes += bytes.length;
+        unattachedBytes += bytes.length;
       },
     };
   }

@@ -1,0 +1,112 @@
+import { readFileSync } from "node:fs";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { openComponentCache, type CachedComponent } from "../../src/runtime/component-cache.ts";
+import { COMPILER_VERSION } from "../../src/runtime/component-compiler.ts";
+import { createRuntime } from "../../src/runtime/worker-runtime.ts";
+import { digestOf, guestStart, temporaryFolder } from "./guest-starts.ts";
+
+const PROBE = new Uint8Array(await readFile(new URL("./guests/probe.wasm", import.meta.url)));
+const DIGEST = digestOf(PROBE);
+
+const SMALL: CachedComponent = {
+  outside: { imports: ["wasi:http/types@0.2.3"], exports: ["wasi:http/incoming-handler@0.2.3"] },
+  transpiled: { glue: "return 'grüezi';", modules: new Map([["a.wasm", Uint8Array.of(1, 2, 3)], ["b.wasm", new Uint8Array()]]) },
+};
+
+/** Starts the probe from `cacheDir`; says whether its bytes were asked for. */
+async function startsFrom(cacheDir: string): Promise<{ wasRead: boolean }> {
+  const runtime = createRuntime({ cacheDir });
+  let wasRead = false;
+  const readModule = async (): Promise<Uint8Array> => {
+    wasRead = true;
+    return PROBE;
+  };
+  const guest = await runtime.start({ ...guestStart(PROBE), readModule });
+  const response = await guest.fetch({ method: "GET", scheme: "http", authority: "x", pathWithQuery: "/calls", headers: [], body: undefined });
+  expect(response.status).toBe(200);
+  await runtime.close();
+  return { wasRead };
+}
+
+describe("the cache of compiled components", () => {
+  it("gives back what was put, and nothing else", async () => {
+    const cache = openComponentCache(temporaryFolder(), "v1");
+    expect(await cache.get(DIGEST)).toBeUndefined();
+    await cache.put(DIGEST, SMALL);
+    const got = await cache.get(DIGEST);
+    expect(got?.outside).toEqual(SMALL.outside);
+    expect(got?.transpiled.glue).toBe(SMALL.transpiled.glue);
+    expect([...(got?.transpiled.modules ?? [])].map(([name, bytes]) => [name, [...bytes]])).toEqual([["a.wasm", [1, 2, 3]], ["b.wasm", []]]);
+  });
+
+  it("takes an entry that was damaged anywhere, or is another version's, for none", async () => {
+    const folder = temporaryFolder();
+    const cache = openComponentCache(folder, "v1");
+    await cache.put(DIGEST, SMALL);
+    const path = join(folder, "v1", `${DIGEST.slice("sha256:".length)}.component`);
+    const whole = await readFile(path);
+    for (let at = 0; at < whole.length; at++) {
+      const damaged = Buffer.from(whole);
+      damaged[at] = (damaged[at] ?? 0) ^ 0xff;
+      await writeFile(path, damaged);
+      expect(await cache.get(DIGEST)).toBeUndefined();
+    }
+    await writeFile(path, whole.subarray(0, 20));
+    expect(await cache.get(DIGEST)).toBeUndefined();
+    await writeFile(path, whole);
+    expect(await cache.get(DIGEST)).toBeDefined();
+    expect(await openComponentCache(folder, "v2").get(DIGEST)).toBeUndefined();
+  });
+
+  it("forgets the entries used longest ago when it grows too large, and keeps one that just fits", async () => {
+    const folder = temporaryFolder();
+    const entryBytes = await sizeOfOneEntry();
+    const digest = (index: number): string => `sha256:${String(index).padStart(64, "0")}`;
+    const cache = openComponentCache(folder, "v1", entryBytes * 3);
+    for (const index of [1, 2, 3]) await cache.put(digest(index), SMALL);
+    expect(await Promise.all([1, 2, 3].map(async (index) => (await cache.get(digest(index))) !== undefined))).toEqual([true, true, true]);
+    await cache.put(digest(4), SMALL);
+    expect((await readdir(join(folder, "v1"))).length).toBe(3);
+    expect(await cache.get(digest(4))).toBeDefined();
+  });
+
+  it("leaves no drafts behind, also when several write the same entry at once", async () => {
+    const folder = temporaryFolder();
+    const cache = openComponentCache(folder, "v1");
+    await Promise.all(Array.from({ length: 10 }, () => cache.put(DIGEST, SMALL)));
+    expect(await readdir(join(folder, "v1"))).toHaveLength(1);
+    expect(await cache.get(DIGEST)).toBeDefined();
+  });
+
+  it("lets a component start without its bytes, and makes a damaged entry anew", async () => {
+    const folder = temporaryFolder();
+    expect(await startsFrom(folder)).toEqual({ wasRead: true });
+    expect(await startsFrom(folder)).toEqual({ wasRead: false });
+    const [name = ""] = await readdir(join(folder, COMPILER_VERSION));
+    const path = join(folder, COMPILER_VERSION, name);
+    await writeFile(path, readFileSync(path).subarray(0, 1000));
+    expect(await startsFrom(folder)).toEqual({ wasRead: true });
+    expect(await startsFrom(folder)).toEqual({ wasRead: false });
+  });
+
+  it("is not needed: a component starts where nothing can be written", async () => {
+    const folder = temporaryFolder();
+    await writeFile(join(folder, "occupied"), "");
+    expect(await startsFrom(join(folder, "occupied"))).toEqual({ wasRead: true });
+  });
+
+  it("is named after the compiler that is installed", () => {
+    const installed = createRequire(import.meta.url)("../../package.json").dependencies["@bytecodealliance/jco-transpile"];
+    expect(COMPILER_VERSION.startsWith(`jco-transpile-${installed}-`)).toBe(true);
+  });
+});
+
+async function sizeOfOneEntry(): Promise<number> {
+  const folder = temporaryFolder();
+  await openComponentCache(folder, "v1").put(DIGEST, SMALL);
+  const [name = ""] = await readdir(join(folder, "v1"));
+  return readFileSync(join(folder, "v1", name)).length;
+}

@@ -1,0 +1,284 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, it, vi } from "vitest";
+import { fault, Reason } from "../../src/fault.ts";
+import type { KvCall } from "../../src/providers/kv/kv.ts";
+import type { Guest, GuestRequest, GuestResponse } from "../../src/runtime/runtime.ts";
+import { guestStart, recordingHost, sharedRuntime } from "./guest-starts.ts";
+
+const PROBE = new Uint8Array(await readFile(new URL("./guests/probe.wasm", import.meta.url)));
+const runtime = sharedRuntime();
+
+const startProbe = (options: Parameters<typeof guestStart>[1] = {}): Promise<Guest> => runtime.start(guestStart(PROBE, options));
+
+function request(pathWithQuery: string, body?: AsyncIterable<Uint8Array>): GuestRequest {
+  return { method: "GET", scheme: "http", authority: "probe.localhost", pathWithQuery, headers: [["x-first", "1"]], body };
+}
+
+async function textOf({ body }: GuestResponse): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body) pieces.push(piece);
+  return Buffer.concat(pieces).toString();
+}
+
+async function get(guest: Guest, path: string, body?: AsyncIterable<Uint8Array>): Promise<string> {
+  return textOf(await guest.fetch(request(path, body)));
+}
+
+async function* bytesOf(total: number, pieceBytes = 10_000): AsyncGenerator<Uint8Array> {
+  for (let left = total; left > 0; left -= pieceBytes) yield new Uint8Array(Math.min(left, pieceBytes));
+}
+
+describe("an HTTP guest", () => {
+  it("answers with status, headers and body, and keeps its state between requests", async () => {
+    const guest = await startProbe();
+    expect(guest.kind).toBe("http");
+    const response = await guest.fetch(request("/headers"));
+    expect(response.status).toBe(201);
+    expect(response.headers).toEqual([
+      ["x-twice", "1"],
+      ["X-Twice", "2"],
+      ["x-byte", "\xe9\tx"],
+    ]);
+    expect(await textOf(response)).toBe("refused");
+    expect(await get(guest, "/calls")).toBe("2");
+    expect(await Promise.all([get(guest, "/calls"), get(guest, "/calls")])).toEqual(["3", "4"]);
+    await expect(guest.invoke("handle", [])).rejects.toMatchObject({ reason: Reason.MODULE_KIND_UNSUPPORTED });
+    await guest.kill();
+  });
+
+  it("sees its environment, clocks and randomness, and neither files, a terminal nor the network", async () => {
+    const guest = await startProbe({ env: { GREETING: "hello" } });
+    expect((await get(guest, "/surroundings")).split("\n")).toEqual([
+      "GREETING=hello",
+      "directories=0",
+      "terminal=0",
+      "this century=true",
+      "random=true",
+      "slept=true",
+      "outgoing denied=true",
+      "",
+    ]);
+    await guest.kill();
+  });
+
+  it("sends the pieces of a response while the request is still coming in", async () => {
+    const guest = await startProbe();
+    const gate = Promise.withResolvers<void>();
+    const body = (async function* () {
+      yield Buffer.from("first");
+      await gate.promise;
+      yield Buffer.from("second");
+    })();
+    const response = await guest.fetch(request("/splice", body));
+    const pieces = response.body[Symbol.asyncIterator]();
+    expect(Buffer.from((await pieces.next()).value ?? []).toString()).toBe("first");
+    gate.resolve();
+    expect(Buffer.from((await pieces.next()).value ?? []).toString()).toBe("second");
+    expect((await pieces.next()).done).toBe(true);
+    await guest.kill();
+  });
+
+  it("moves a large body through a small window", async () => {
+    const guest = await startProbe();
+    let taken = 0;
+    let given = 0;
+    let aheadMax = 0;
+    const body = (async function* () {
+      for (let index = 0; index < 800; index++) {
+        given += 10_000;
+        aheadMax = Math.max(aheadMax, given - taken);
+        yield new Uint8Array(10_000).fill(index);
+      }
+    })();
+    for await (const piece of (await guest.fetch(request("/splice", body))).body) taken += piece.length;
+    expect(taken).toBe(8_000_000);
+    expect(aheadMax).toBeLessThan(1_000_000);
+    await guest.kill();
+  });
+
+  it("waits for a reader that takes its time", async () => {
+    const host = recordingHost();
+    const guest = await startProbe({ host });
+    const response = await guest.fetch(request("/fill?bytes=3000000"));
+    const pieces = response.body[Symbol.asyncIterator]();
+    const first = await pieces.next();
+    expect(host.written.stderr).toBe("");
+    let total = first.value?.length ?? 0;
+    for (let piece = await pieces.next(); piece.done !== true; piece = await pieces.next()) total += piece.value.length;
+    expect(total).toBe(3_000_000);
+    expect(host.written.stderr).toBe("all written\n");
+    await guest.kill();
+  });
+
+  it("polls a body against a timer and reads it without blocking", async () => {
+    const guest = await startProbe();
+    expect(await get(guest, "/count", bytesOf(123_456))).toBe("end after 123456");
+    expect(await get(guest, "/count")).toBe("end after 0");
+    await guest.kill();
+  });
+
+  it("may write its body before it has set the response", async () => {
+    const guest = await startProbe();
+    expect(await get(guest, "/early")).toBe("early");
+    await guest.kill();
+  });
+
+  it("that gives an error or nothing makes a 500, and goes on", async () => {
+    const guest = await startProbe();
+    const error = await guest.fetch(request("/error"));
+    expect([error.status, await textOf(error)]).toEqual([500, "The handler gave no response: internal-error (no idea)\n"]);
+    const silence = await guest.fetch(request("/silence"));
+    expect([silence.status, await textOf(silence)]).toEqual([500, "The handler gave no response: the handler returned without one\n"]);
+    expect(await get(guest, "/calls")).toBe("3");
+    await guest.kill();
+  });
+
+  it("that drops its body midway makes the reader fail, and goes on", async () => {
+    const guest = await startProbe();
+    await expect(get(guest, "/half")).rejects.toMatchObject({ reason: Reason.GUEST_TRAPPED, message: expect.stringContaining("dropped its response") });
+    expect(await get(guest, "/calls")).toBe("2");
+    await guest.kill();
+  });
+
+  it("is ended by a trap, by exit, and by a request that takes too long, each as what it is", async () => {
+    for (const [path, reason, ending] of [
+      ["/trap", Reason.GUEST_TRAPPED, { kind: "trapped", message: "wasm `unreachable` instruction executed" }],
+      ["/exit", Reason.INSTANCE_NOT_RUNNING, { kind: "exited", exitCode: 1 }],
+      ["/spin", Reason.CALL_TIMED_OUT, { kind: "limit", limit: "callTimeoutMs", message: "ran longer than callTimeoutMs allows (300 ms)" }],
+    ] as const) {
+      const guest = await startProbe({ limits: { callTimeoutMs: 300 } });
+      const waiting = guest.fetch(request(path));
+      await expect(waiting).rejects.toMatchObject({ reason });
+      expect(await guest.ended).toEqual(ending);
+      await expect(guest.fetch(request("/calls"))).rejects.toMatchObject({ reason: Reason.INSTANCE_NOT_RUNNING });
+    }
+  });
+
+  it("tells the reader of a response when it ends midway", async () => {
+    const guest = await startProbe();
+    const response = await guest.fetch(request("/fill?bytes=3000000"));
+    await guest.kill();
+    await expect(textOf(response)).rejects.toMatchObject({ reason: Reason.INSTANCE_NOT_RUNNING });
+  });
+
+  it("survives a reader that goes away, one that is too slow, and a client that stops sending", async () => {
+    const guest = await startProbe({ limits: { callTimeoutMs: 1_000, responseBodyMaxBytes: 1e9 } });
+    for await (const _ of (await guest.fetch(request("/fill?bytes=3000000"))).body) break;
+    expect(await get(guest, "/calls")).toBe("2");
+
+    const slow = await guest.fetch(request("/fill?bytes=3000000"));
+    expect(await get(guest, "/calls")).toBe("4");
+    await expect(textOf(slow)).rejects.toMatchObject({ reason: Reason.CALL_TIMED_OUT });
+
+    const silent = (async function* (): AsyncGenerator<Uint8Array> {
+      yield new Uint8Array(10);
+      await new Promise(() => {});
+    })();
+    await expect(get(guest, "/count", silent)).rejects.toMatchObject({ reason: Reason.CALL_TIMED_OUT });
+    expect(await get(guest, "/calls")).toBe("6");
+
+    const controller = new AbortController();
+    const aborted = guest.fetch(request("/fill?bytes=3000000"), controller.signal);
+    controller.abort();
+    await expect(aborted).rejects.toMatchObject({ reason: Reason.CANCELED });
+    expect(await get(guest, "/calls")).toBe("8");
+    await guest.kill();
+  });
+
+  it("has a request body cut off beyond its limit, and takes one that just fits", async () => {
+    const guest = await startProbe({ limits: { requestBodyMaxBytes: 50_000 } });
+    expect(await get(guest, "/count", bytesOf(50_000))).toBe("end after 50000");
+    await expect(get(guest, "/count", bytesOf(50_001))).rejects.toMatchObject({ reason: Reason.BODY_TOO_LARGE, subject: "requestBodyMaxBytes" });
+    expect(await get(guest, "/calls")).toBe("3");
+    await guest.kill();
+  });
+
+  it("has a response body cut off beyond its limit, and sends one that just fits", async () => {
+    const host = recordingHost();
+    const guest = await startProbe({ host, limits: { responseBodyMaxBytes: 500_000 } });
+    expect(await get(guest, "/fill?bytes=500000")).toHaveLength(500_000);
+    await expect(get(guest, "/fill?bytes=500001")).rejects.toMatchObject({ reason: Reason.BODY_TOO_LARGE, subject: "responseBodyMaxBytes" });
+    await vi.waitFor(() => expect(host.written.stderr.split("\n")).toHaveLength(3));
+    expect(await get(guest, "/calls")).toBe("3");
+    await guest.kill();
+  });
+
+  it("learns that the request body could not be read", async () => {
+    const guest = await startProbe();
+    const broken = (async function* (): AsyncGenerator<Uint8Array> {
+      yield new Uint8Array(5);
+      throw new Error("connection reset");
+    })();
+    await expect(get(guest, "/count", broken)).rejects.toMatchObject({ reason: Reason.CANCELED });
+    expect(await get(guest, "/calls")).toBe("2");
+    await guest.kill();
+  });
+
+  it("cannot make the host hold one megabyte a thousand times", async () => {
+    const guest = await startProbe();
+    expect(await get(guest, "/amplify?count=30")).toBe("refused");
+    await expect(get(guest, "/amplify?count=1000")).rejects.toMatchObject({ reason: Reason.GUEST_TRAPPED, message: expect.stringContaining("in one call") });
+  });
+});
+
+describe("an HTTP guest and the key-value store", () => {
+  it("reaches all operations, with their results", async () => {
+    const calls: KvCall[] = [];
+    const guest = await startProbe({
+      host: {
+        ...recordingHost(),
+        async kv(call) {
+          calls.push(call);
+          switch (call.kind) {
+            case "get":
+              return { kind: "value", value: call.key === "a" ? Buffer.from("one") : undefined };
+            case "exists":
+              return { kind: "exists", exists: call.key === "a" };
+            case "getMany":
+              return { kind: "values", values: [Buffer.from("1"), undefined, Buffer.from("3")] };
+            case "listKeys":
+              return { kind: "page", page: call.cursor === undefined ? { keys: ["a", "b"], cursor: "after b" } : { keys: ["c"], cursor: undefined } };
+            case "increment":
+              return { kind: "sum", sum: call.delta + 1n };
+            default:
+              return { kind: "done" };
+          }
+        },
+      },
+    });
+    expect((await get(guest, "/kv")).split("\n")).toEqual([
+      ...["get a=one", "get b=none", "exists a=true", "many=a1", "many=none", "many=c3"],
+      ...["key=a", "key=b", "more=true", "key=c", "more=false", "sum=42"],
+      ...["foreign cursor=cursor 999 is unknown", "too much=cannot add 18446744073709551615, which has more than 63 bits", ""],
+    ]);
+    expect(calls.map(({ kind }) => kind)).toEqual([
+      ...["open", "set", "get", "get", "exists", "setMany", "getMany", "listKeys", "listKeys", "delete", "deleteMany", "increment"],
+    ]);
+    expect(calls[5]).toEqual({ kind: "setMany", bucket: "default", entries: [["b", new Uint8Array(Buffer.from("two"))], ["c", new Uint8Array(Buffer.from("three"))]] });
+    expect(calls[8]).toEqual({ kind: "listKeys", bucket: "default", cursor: "after b" });
+    await guest.kill();
+  });
+
+  it("gets access-denied where it has no assignment, and another error as what it says", async () => {
+    const denied = await startProbe();
+    const response = await denied.fetch(request("/kv"));
+    expect([response.status, await textOf(response)]).toEqual([403, "access-denied"]);
+    expect(await get(denied, "/calls")).toBe("2");
+    await denied.kill();
+
+    for (const [error, text] of [
+      [fault(Reason.PROVIDER_STOPPED, "Cannot open bucket: the provider is stopped"), "other: Cannot open bucket: the provider is stopped"],
+      [new Error("secret"), "other: the key-value host failed"],
+    ] as const) {
+      const guest = await startProbe({ host: { ...recordingHost(), kv: () => Promise.reject(error) } });
+      expect(await get(guest, "/kv")).toBe(text);
+      await guest.kill();
+    }
+  });
+
+  it("that waits for a slow store is ended at its call's time", async () => {
+    const guest = await startProbe({ limits: { callTimeoutMs: 200 }, host: { ...recordingHost(), kv: () => new Promise(() => {}) } });
+    await expect(get(guest, "/kv")).rejects.toMatchObject({ reason: Reason.CALL_TIMED_OUT });
+    expect(await guest.ended).toMatchObject({ kind: "limit", limit: "callTimeoutMs" });
+  });
+});
