@@ -12,11 +12,12 @@ export type IngressInstance = { readonly id: string; readonly guest: Guest; read
 export type IngressExchange = {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly target: { readonly pathWithQuery: string; readonly prefix: string | undefined };
+  /** What the guest sees as path and query. */
+  readonly pathWithQuery: string;
+  /** How the client saw the instance. */
+  readonly view: { readonly authority: string; readonly prefix: string | undefined };
   readonly instance: IngressInstance;
   readonly requestId: string;
-  /** Whether a gateway passed it on; then the gateway knows under which prefix the client sees the instance. */
-  readonly viaGateway: boolean;
 };
 
 /**
@@ -43,8 +44,8 @@ export async function passOn(exchange: IngressExchange): Promise<void> {
       {
         method: request.method ?? "GET",
         scheme: "http",
-        authority: request.headers.host ?? "localhost",
-        pathWithQuery: exchange.target.pathWithQuery,
+        authority: exchange.view.authority,
+        pathWithQuery: exchange.pathWithQuery,
         headers: forwardedHeaders(request.rawHeaders, addedHeaders(exchange)),
         // Returning the iterator must not destroy the socket that the response goes out on.
         body: hasBody ? request.iterator({ destroyOnReturn: false }) : undefined,
@@ -100,9 +101,9 @@ const STATUS_OF: Partial<Record<Reason, number>> = {
 };
 
 function addedHeaders(exchange: IngressExchange): readonly (readonly [string, string])[] {
-  const { requestId, target, viaGateway } = exchange;
+  const { requestId, view } = exchange;
   const id: readonly [string, string] = [REQUEST_ID_HEADER, requestId];
-  return target.prefix === undefined || viaGateway ? [id] : [id, ["x-forwarded-prefix", target.prefix]];
+  return view.prefix === undefined ? [id] : [id, ["x-forwarded-prefix", view.prefix]];
 }
 
 async function writeAnswer(

@@ -26,9 +26,30 @@ export function routeFromRequest(request: { readonly host: string; readonly url:
     if (!isName(name)) return { kind: "none" };
     return { kind: "named", name, pathWithQuery: rest.startsWith("/") ? rest : `/${rest}`, prefix: `/-/${name}` };
   }
-  const name = /^([^.:]+)\.localhost\.?(?::\d+)?$/i.exec(request.host)?.[1]?.toLowerCase();
-  if (name === undefined || !isName(name)) return { kind: "none" };
+  const name = nameFromHost(request.host);
+  if (name === undefined) return { kind: "none" };
   return { kind: "named", name, pathWithQuery: originForm(request.url), prefix: undefined };
+}
+
+/** The name in a host such as `hello.localhost:7480`, if it is of that form. */
+export function nameFromHost(host: string): string | undefined {
+  const name = /^([^.:]+)\.localhost\.?(?::\d+)?$/i.exec(host)?.[1]?.toLowerCase();
+  return name !== undefined && isName(name) ? name : undefined;
+}
+
+/**
+ * How the client itself saw the instance. A gateway passes requests on by path, whichever way they came to it, and says
+ * the client's host in `x-forwarded-host`.
+ */
+export function clientView(request: {
+  readonly host: string;
+  readonly prefix: string | undefined;
+  /** `x-forwarded-host`, if a gateway passed the request on. */
+  readonly gatewayHost: string | undefined;
+}): { readonly authority: string; readonly prefix: string | undefined } {
+  const { host, prefix, gatewayHost } = request;
+  if (gatewayHost === undefined) return { authority: host, prefix };
+  return { authority: gatewayHost, prefix: nameFromHost(gatewayHost) === undefined ? prefix : undefined };
 }
 
 /** Headers of a request that go on to the guest: all but those that concern one connection only, and our own. */

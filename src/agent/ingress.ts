@@ -6,7 +6,7 @@ import { fault, isFault, Reason } from "../fault.ts";
 import type { Log } from "../log.ts";
 import { REQUEST_ID_HEADER, requestIdFromHeader } from "../rpc/request-id.ts";
 import { drainRest, passOn, refuse, type IngressInstance } from "./ingress-exchange.ts";
-import { INSTANCE_HEADER, routeFromRequest } from "./ingress-route.ts";
+import { clientView, INSTANCE_HEADER, routeFromRequest } from "./ingress-route.ts";
 
 /** Where the ingress finds instances. */
 export interface IngressTargets {
@@ -45,6 +45,7 @@ export async function openIngress(options: IngressOptions): Promise<Ingress> {
   const { targets, entropy, log } = options;
   /** Requests in flight by instance id; gone when none is. */
   const inFlight = new Map<string, number>();
+  let turn = 0;
 
   const counted = (id: string): (() => void) => {
     inFlight.set(id, (inFlight.get(id) ?? 0) + 1);
@@ -69,10 +70,12 @@ export async function openIngress(options: IngressOptions): Promise<Ingress> {
         );
       }
       const wantedId = headerOf(request, INSTANCE_HEADER);
-      const instance = chooseInstance(target.name, wantedId, targets, inFlight);
+      const instance = chooseInstance({ name: target.name, wantedId, targets, inFlight, turn: turn++ });
+      const gatewayHost = wantedId === undefined ? undefined : headerOf(request, "x-forwarded-host");
+      const view = clientView({ host, prefix: target.prefix, gatewayHost });
       const release = counted(instance.id);
       try {
-        await passOn({ request, response, target, instance, requestId, viaGateway: wantedId !== undefined });
+        await passOn({ request, response, pathWithQuery: target.pathWithQuery, view, instance, requestId });
       } finally {
         release();
       }
@@ -103,18 +106,21 @@ export async function openIngress(options: IngressOptions): Promise<Ingress> {
   };
 }
 
-/** The least busy instance of the name, or the very one that a gateway asks for. */
-function chooseInstance(
-  name: string,
-  wantedId: string | undefined,
-  targets: IngressTargets,
-  inFlight: ReadonlyMap<string, number>,
-): IngressInstance {
+/** The very instance that a gateway asks for, or the least busy one of the name; equals take turns. */
+function chooseInstance(choice: {
+  readonly name: string;
+  readonly wantedId: string | undefined;
+  readonly targets: IngressTargets;
+  readonly inFlight: ReadonlyMap<string, number>;
+  readonly turn: number;
+}): IngressInstance {
+  const { name, wantedId, targets } = choice;
   const running = targets.running(name);
   const candidates = wantedId === undefined ? running : running.filter(({ id }) => id === wantedId);
-  const busy = (instance: IngressInstance): number => inFlight.get(instance.id) ?? 0;
+  const busy = (instance: IngressInstance): number => choice.inFlight.get(instance.id) ?? 0;
   const least = Math.min(...candidates.map(busy));
-  const chosen = candidates.find((instance) => busy(instance) === least);
+  const idlest = candidates.filter((instance) => busy(instance) === least);
+  const chosen = idlest[choice.turn % idlest.length];
   if (chosen !== undefined) return chosen;
   if (running.length === 0 && !targets.isKnown(name)) {
     throw fault(Reason.NAME_NOT_SERVED, `Cannot serve "${name}": no instance on this node has the name`, {
@@ -142,9 +148,7 @@ function listen(server: http.Server, options: IngressOptions): Promise<void> {
     server.listen(options.port, options.host, () => {
       server.removeAllListeners("error");
       // After listening, errors are those of accepting one connection (out of descriptors); the others go on.
-      server.on("error", (error) =>
-        options.log.warn("ingress could not accept a connection", { why: error.message }),
-      );
+      server.on("error", (error) => options.log.warn("ingress could not accept a connection", { why: error.message }));
       resolve();
     });
   });

@@ -112,8 +112,8 @@ export async function openModuleStore(options: ModuleStoreOptions): Promise<Modu
         moduleMaxBytes,
         nonce: options.entropy.hex(8),
       });
-      held.delete(digest);
       held.set(digest, sizeBytes);
+      await markUsed(digest);
       await makeRoom(digest);
       return { sizeBytes };
     },
