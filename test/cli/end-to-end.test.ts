@@ -20,9 +20,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function moduleFile(name: string, bytes: Promise<Uint8Array>): Promise<string> {
+async function moduleFile(name: string, bytes: Uint8Array): Promise<string> {
   const file = join(folder, `${name}.wasm`);
-  await writeFile(file, await bytes);
+  await writeFile(file, bytes);
   return file;
 }
 

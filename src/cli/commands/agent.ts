@@ -12,6 +12,7 @@ import {
   servingToken,
   type ServingFlags,
 } from "../serving.ts";
+import { packageVersion } from "../package-version.ts";
 import { UsageError } from "../usage-error.ts";
 import { portFromText, wholeNumberFromText } from "../whole-number.ts";
 
@@ -77,6 +78,7 @@ async function serve(context: CommandContext, flags: AgentFlags): Promise<void> 
   const agent = await serveAgent({
     dataDir,
     controlPlanes,
+    softwareVersion: packageVersion(),
     log: createStderrLog(io, flags.logLevel),
     clock: io.clock,
     entropy: io.entropy,

@@ -1,6 +1,5 @@
 /** `wasmatrix cp`. */
-import { baseUrlFromText } from "../address.ts";
-import { addExamples, parsedFlag, repeatedFlag, type CommandContext, type CommandModule } from "../command-context.ts";
+import { addExamples, parsedFlag, type CommandContext, type CommandModule } from "../command-context.ts";
 import { durationMsFromText } from "../duration.ts";
 import { lineText } from "../json-output.ts";
 import {
@@ -14,7 +13,6 @@ import { portFromText } from "../whole-number.ts";
 
 type CpFlags = ServingFlags & {
   readonly port?: number;
-  readonly agent?: readonly string[];
   readonly reportInterval?: number;
 };
 
@@ -25,7 +23,6 @@ export const define: CommandModule["define"] = (command, context) => {
       "Start a control plane. It keeps nothing on disk: agents tell it what runs. Ctrl-C stops it; instances go on.",
     )
     .addOption(parsedFlag("--port <port>", "port of API and gateway; 0 for any (default 7420)", portFromText))
-    .addOption(repeatedFlag("--agent <url>", "agent that is asked at once, rather than awaited", baseUrlFromText))
     .addOption(
       parsedFlag("--report-interval <duration>", "how often agents report, at least (default 5s)", durationMsFromText),
     );
@@ -33,7 +30,7 @@ export const define: CommandModule["define"] = (command, context) => {
   addExamples(command, [
     ["cp", "on this machine only"],
     ['cp --host 0.0.0.0 --token "$(cat token)"', "for other machines, too"],
-    ["cp --agent http://127.0.0.1:7421", "with an agent that is known beforehand"],
+    ["cp --port 0 --json", "on any free port, which is printed"],
   ]);
 };
 
@@ -48,7 +45,6 @@ async function serve(context: CommandContext, flags: CpFlags): Promise<void> {
     ...(flags.host === undefined ? {} : { host: flags.host }),
     ...(flags.port === undefined ? {} : { port: flags.port }),
     ...(token === undefined ? {} : { token }),
-    ...(flags.agent === undefined ? {} : { agents: flags.agent }),
     ...(flags.reportInterval === undefined ? {} : { reportIntervalMs: flags.reportInterval }),
   });
   const { url } = controlPlane;

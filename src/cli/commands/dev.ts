@@ -1,5 +1,6 @@
 /** `wasmatrix dev`: all that one machine needs, in one process. */
 import { resolve } from "node:path";
+import { fault, isFault, Reason } from "../../fault.ts";
 import type { Instance } from "../../gen/wasmatrix/v1/instance_pb.ts";
 import { DEFAULT_ADDRESS } from "../address.ts";
 import type { CliIo } from "../cli-io.ts";
@@ -77,11 +78,12 @@ async function serve(context: CommandContext, flags: DevFlags): Promise<void> {
     const agent = await serveAgent({
       ...common,
       dataDir,
+      softwareVersion: packageVersion(),
       controlPlanes: [controlPlane.url],
       log: log.with({ part: "agent" }),
       ...(flags.agentPort === undefined ? {} : { port: flags.agentPort }),
       ...(flags.ingressPort === undefined ? {} : { ingressPort: flags.ingressPort }),
-    });
+    }).catch(namingAgentPort);
     parts.unshift(agent);
     await settled(io, agent.joined);
     const session = createSession({ url: controlPlane.url, token, signal: io.signal, requestId: context.requestId });
@@ -103,6 +105,13 @@ async function serve(context: CommandContext, flags: DevFlags): Promise<void> {
   }
   await serveUntilInterrupted(io, parts, flags);
   if (!flags.json) await io.stderr.write("stopped\n");
+}
+
+/** The agent names its own flag for a port that is taken; here that flag is the control plane's. */
+function namingAgentPort(error: unknown): never {
+  if (!isFault(error, Reason.INVALID_REQUEST)) throw error;
+  const message = error.message.replace(/ with --port$/, " with --agent-port");
+  throw fault(error.reason, message, { subject: error.subject, cause: error });
 }
 
 /** Waits for the first report, or for Ctrl-C. */
