@@ -24,7 +24,9 @@ export type BytePipeOptions = {
 /** Makes an empty pipe. */
 export function createBytePipe({ onTaken, onReturn }: BytePipeOptions): BytePipe {
   let chunks: Uint8Array[] = [];
-  let state: { readonly kind: "open" | "ended" } | { readonly kind: "failed"; readonly error: Error } = { kind: "open" };
+  let state: { readonly kind: "open" | "ended" } | { readonly kind: "failed"; readonly error: Error } = {
+    kind: "open",
+  };
   let waiting: (() => void) | undefined;
 
   function changed(): void {

@@ -34,7 +34,11 @@ const CACHE_MAX_BYTES = 1024 * 1024 * 1024;
  * Opens the cache in `folder`, which is made when the first entry is written. `version` names what made the entries.
  * Beyond `maxBytes` the entries used longest ago go; one that is larger by itself is not kept.
  */
-export function openComponentCache(folder: string, version: string, maxBytes: number = CACHE_MAX_BYTES): ComponentCache {
+export function openComponentCache(
+  folder: string,
+  version: string,
+  maxBytes: number = CACHE_MAX_BYTES,
+): ComponentCache {
   const entries = join(folder, version);
   const path = (digest: string): string => join(entries, `${digest.replace("sha256:", "")}${SUFFIX}`);
   let writes = 0;
@@ -89,7 +93,11 @@ async function sizeAndUse(path: string): Promise<{ bytes: number; usedMs: number
 
 function entryFromComponent({ outside, transpiled: { glue, modules } }: CachedComponent): Buffer {
   const glueBytes = Buffer.from(glue);
-  const index: EntryIndex = { outside, glueBytes: glueBytes.length, modules: [...modules].map(([name, bytes]) => [name, bytes.length] as const) };
+  const index: EntryIndex = {
+    outside,
+    glueBytes: glueBytes.length,
+    modules: [...modules].map(([name, bytes]) => [name, bytes.length] as const),
+  };
   const indexBytes = Buffer.from(JSON.stringify(index));
   const length = Buffer.alloc(LENGTH_BYTES);
   length.writeUInt32LE(indexBytes.length);
@@ -100,7 +108,8 @@ function entryFromComponent({ outside, transpiled: { glue, modules } }: CachedCo
 /** Throws if the entry is not what was written. */
 function componentFromEntry(entry: Buffer): CachedComponent {
   const content = entry.subarray(HASH_BYTES);
-  if (!createHash("sha256").update(content).digest().equals(entry.subarray(0, HASH_BYTES))) throw new Error("the hash differs");
+  if (!createHash("sha256").update(content).digest().equals(entry.subarray(0, HASH_BYTES)))
+    throw new Error("the hash differs");
   const indexEnd = LENGTH_BYTES + content.readUInt32LE(0);
   const index: EntryIndex = JSON.parse(content.subarray(LENGTH_BYTES, indexEnd).toString());
   let offset = indexEnd + index.glueBytes;

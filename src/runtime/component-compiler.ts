@@ -17,7 +17,10 @@ export interface ComponentCompiler {
   close(): Promise<void>;
 }
 
-const WORKER_FILE = new URL(import.meta.url.endsWith(".ts") ? "./transpile-worker.ts" : "./transpile-worker.js", import.meta.url);
+const WORKER_FILE = new URL(
+  import.meta.url.endsWith(".ts") ? "./transpile-worker.ts" : "./transpile-worker.js",
+  import.meta.url,
+);
 
 /** A 14 MB component takes 340 MB; one that takes much more ends its thread, not the agent. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 1024, stackSizeMb: 8 } as const;
@@ -41,9 +44,13 @@ export function createComponentCompiler(clock: Clock, timeoutMs: number): Compon
       resourceLimits: RESOURCE_LIMITS,
     });
     const outcome = Promise.withResolvers<TranspileAnswer>();
-    const cancel = clock.after(timeoutMs, () => outcome.reject(fault(Reason.START_TIMED_OUT, `Cannot compile module: it takes longer than ${timeoutMs} ms`)));
+    const cancel = clock.after(timeoutMs, () =>
+      outcome.reject(fault(Reason.START_TIMED_OUT, `Cannot compile module: it takes longer than ${timeoutMs} ms`)),
+    );
     worker.once("message", outcome.resolve);
-    worker.once("error", (cause) => outcome.reject(fault(Reason.INTERNAL, "Cannot compile module: the compiler failed", { cause })));
+    worker.once("error", (cause) =>
+      outcome.reject(fault(Reason.INTERNAL, "Cannot compile module: the compiler failed", { cause })),
+    );
     worker.once("exit", () => outcome.reject(fault(Reason.INTERNAL, "Cannot compile module: the compiler went away")));
     endCurrent = async () => {
       outcome.reject(fault(Reason.SHUTTING_DOWN, "Cannot compile module: the runtime is closing"));

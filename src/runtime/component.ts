@@ -6,7 +6,15 @@ import { malformed, sectionsFromBytes, WasmReader, type WasmSection } from "./wa
 /** The outside of a component. */
 export type Component = { readonly imports: readonly string[]; readonly exports: readonly string[] };
 
-const SECTION = { coreModule: 1, coreInstance: 2, component: 4, instance: 5, alias: 6, import: 10, export: 11 } as const;
+const SECTION = {
+  coreModule: 1,
+  coreInstance: 2,
+  component: 4,
+  instance: 5,
+  alias: 6,
+  import: 10,
+  export: 11,
+} as const;
 const SORT_CORE = 0x00;
 const NESTED_DEPTH_MAX = 16;
 
@@ -127,5 +135,8 @@ function readAlias(reader: WasmReader): void {
 function assertSafeNames(...names: readonly string[]): void {
   const unsafe = names.find((name) => !SAFE_NAME.test(name));
   if (unsafe === undefined) return;
-  throw fault(Reason.MODULE_MALFORMED, `Cannot read module: inside it something has the name ${JSON.stringify(unsafe.slice(0, 60))}, with characters that are not taken here`);
+  throw fault(
+    Reason.MODULE_MALFORMED,
+    `Cannot read module: inside it something has the name ${JSON.stringify(unsafe.slice(0, 60))}, with characters that are not taken here`,
+  );
 }

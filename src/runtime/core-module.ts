@@ -27,7 +27,13 @@ export type CoreModule = { readonly imports: readonly CoreImport[]; readonly exp
 
 const SECTION = { type: 1, import: 2, function: 3, export: 7 } as const;
 const EXTERN_KINDS: readonly ExternKind[] = ["function", "table", "memory", "global", "tag"];
-const VALUE_TYPES: Readonly<Record<number, ValueType>> = { 0x7f: "i32", 0x7e: "i64", 0x7d: "f32", 0x7c: "f64", 0x7b: "v128" };
+const VALUE_TYPES: Readonly<Record<number, ValueType>> = {
+  0x7f: "i32",
+  0x7e: "i64",
+  0x7d: "f32",
+  0x7c: "f64",
+  0x7b: "v128",
+};
 
 /**
  * Reads the outside of a core module; throws `MODULE_MALFORMED`, and `MODULE_KIND_UNSUPPORTED` for types that cannot
@@ -40,10 +46,14 @@ export function coreModuleFromBytes(bytes: Uint8Array): CoreModule {
   const exports: CoreExport[] = [];
   for (const section of sectionsFromBytes(bytes)) {
     const reader = new WasmReader(bytes, section.bodyStart, section.end);
-    if (section.id === SECTION.type) for (const group of reader.vector(() => readRecursionGroup(reader))) types.push(...group);
-    if (section.id === SECTION.import) for (const item of reader.vector(() => readImport(reader, functionTypes))) imports.push(item);
-    if (section.id === SECTION.function) for (const index of reader.vector(() => reader.u32())) functionTypes.push(index);
-    if (section.id === SECTION.export) for (const item of reader.vector(() => readExport(reader, functionTypes, types))) exports.push(item);
+    if (section.id === SECTION.type)
+      for (const group of reader.vector(() => readRecursionGroup(reader))) types.push(...group);
+    if (section.id === SECTION.import)
+      for (const item of reader.vector(() => readImport(reader, functionTypes))) imports.push(item);
+    if (section.id === SECTION.function)
+      for (const index of reader.vector(() => reader.u32())) functionTypes.push(index);
+    if (section.id === SECTION.export)
+      for (const item of reader.vector(() => readExport(reader, functionTypes, types))) exports.push(item);
   }
   return { imports, exports };
 }
@@ -86,14 +96,16 @@ function readExport(reader: WasmReader, functionTypes: readonly number[], types:
   const kind = readExternKind(reader);
   const index = reader.u32();
   const type = kind === "function" ? types[functionTypes[index] ?? -1] : undefined;
-  if (kind === "function" && type === undefined) throw malformed(`export "${name}" names function ${index}, which has no type`);
+  if (kind === "function" && type === undefined)
+    throw malformed(`export "${name}" names function ${index}, which has no type`);
   return { name, kind, type };
 }
 
 function readExternKind(reader: WasmReader): ExternKind {
   const code = reader.byte();
   const kind = EXTERN_KINDS[code];
-  if (kind === undefined) throw malformed(`kind ${code} of an import or export is unknown (before byte ${reader.offset})`);
+  if (kind === undefined)
+    throw malformed(`kind ${code} of an import or export is unknown (before byte ${reader.offset})`);
   return kind;
 }
 
@@ -118,7 +130,10 @@ function readSubtype(reader: WasmReader): FunctionType {
     case 0x5f:
     case 0x5e:
       // Structs and arrays live on the JavaScript heap. One large array there ends the whole process, not its thread.
-      throw fault(Reason.MODULE_KIND_UNSUPPORTED, "Cannot host module: it uses garbage-collected structs or arrays, whose memory has no limit here");
+      throw fault(
+        Reason.MODULE_KIND_UNSUPPORTED,
+        "Cannot host module: it uses garbage-collected structs or arrays, whose memory has no limit here",
+      );
     default:
       throw malformed(`form 0x${form.toString(16)} of a type is unknown (before byte ${reader.offset})`);
   }

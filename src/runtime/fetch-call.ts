@@ -29,7 +29,10 @@ export function createFetchCall(request: GuestRequest, { id, limits, send }: Fet
       isReaderAwaited = false;
       if (!isHandled) send({ kind: "responseTaken", bytes });
     },
-    onReturn: () => abandon(fault(Reason.CANCELED, `Cannot finish call of instance "${id}": nobody reads its response`, { subject: id })),
+    onReturn: () =>
+      abandon(
+        fault(Reason.CANCELED, `Cannot finish call of instance "${id}": nobody reads its response`, { subject: id }),
+      ),
   });
   const body = createRequestBody({
     id,
@@ -63,12 +66,26 @@ export function createFetchCall(request: GuestRequest, { id, limits, send }: Fet
     isHandled = true;
     body.stop("the handler has returned");
     if (isComplete) return pipe.end();
-    pipe.fail(fault(Reason.GUEST_TRAPPED, `Cannot finish call of instance "${id}": the guest dropped its response before the end`, { subject: id }));
+    pipe.fail(
+      fault(
+        Reason.GUEST_TRAPPED,
+        `Cannot finish call of instance "${id}": the guest dropped its response before the end`,
+        { subject: id },
+      ),
+    );
   }
 
   const { method, scheme, authority, pathWithQuery, headers } = request;
   const call: GuestCall = {
-    opening: { kind: "request", method, scheme, authority, pathWithQuery, headers, hasBody: request.body !== undefined },
+    opening: {
+      kind: "request",
+      method,
+      scheme,
+      authority,
+      pathWithQuery,
+      headers,
+      hasBody: request.body !== undefined,
+    },
     get isHeldByCaller() {
       return isAbandoned || isReaderAwaited || body.isAwaited;
     },

@@ -44,7 +44,11 @@ export function capGrowth(module: Uint8Array, caps: GrowthCaps): Uint8Array<Arra
       section.id === SECTION.memory
         ? cappedSection(reader, caps.memoryPages, () => ({ type: [], ...readLimits(reader) }))
         : cappedSection(reader, caps.tableEntries, () => readTable(reader));
-    parts.push(module.subarray(copiedTo, section.start), Uint8Array.from([section.id, ...lebFromUnsigned(BigInt(body.length))]), body);
+    parts.push(
+      module.subarray(copiedTo, section.start),
+      Uint8Array.from([section.id, ...lebFromUnsigned(BigInt(body.length))]),
+      body,
+    );
     copiedTo = section.end;
   }
   parts.push(module.subarray(copiedTo));
@@ -68,7 +72,10 @@ export function sharedMemoryPages(initialPages: readonly bigint[], pagesMax: num
 /** The same for tables, within `TABLE_ENTRIES_MAX`. Throws `MODULE_KIND_UNSUPPORTED`. */
 export function sharedTableEntries(initialEntries: readonly bigint[]): bigint[] {
   return sharedOut(initialEntries, TABLE_ENTRIES_MAX, (initial) =>
-    fault(Reason.MODULE_KIND_UNSUPPORTED, `Cannot host module: its tables begin with ${initial} entries (at most ${TABLE_ENTRIES_MAX})`),
+    fault(
+      Reason.MODULE_KIND_UNSUPPORTED,
+      `Cannot host module: its tables begin with ${initial} entries (at most ${TABLE_ENTRIES_MAX})`,
+    ),
   );
 }
 
@@ -79,11 +86,19 @@ function sharedOut(initial: readonly bigint[], max: bigint, refusal: (initial: b
   return initial.map((size) => size + share);
 }
 
-type LimitedEntry = { readonly type: readonly number[]; readonly flags: number; readonly minimum: bigint; readonly maximum: bigint | undefined };
+type LimitedEntry = {
+  readonly type: readonly number[];
+  readonly flags: number;
+  readonly minimum: bigint;
+  readonly maximum: bigint | undefined;
+};
 
 function readTable(reader: WasmReader): LimitedEntry {
   if (reader.peek() === TABLE_WITH_INITIAL_VALUE) {
-    throw fault(Reason.MODULE_KIND_UNSUPPORTED, "Cannot host module: it has a table with an initial value for its entries");
+    throw fault(
+      Reason.MODULE_KIND_UNSUPPORTED,
+      "Cannot host module: it has a table with an initial value for its entries",
+    );
   }
   const start = reader.offset;
   readValueType(reader);

@@ -3,7 +3,10 @@ import type { Fault } from "../fault.ts";
 import type { FromGuest, ToGuest } from "./worker-protocol.ts";
 
 /** What the guest's thread says during a call. */
-export type CallMessage = Extract<FromGuest, { kind: "returned" | "readBody" | "head" | "noResponse" | "body" | "awaitReader" | "handled" }>;
+export type CallMessage = Extract<
+  FromGuest,
+  { kind: "returned" | "readBody" | "head" | "noResponse" | "body" | "awaitReader" | "handled" }
+>;
 
 /** Posts to the guest's thread; does nothing once the guest has ended. */
 export type SendToGuest = (message: ToGuest) => void;

@@ -5,7 +5,11 @@ import type { Ending, GuestLimits } from "./runtime.ts";
 /** How a guest ended whose thread broke. */
 export function endingFromWorkerError(error: unknown): Ending {
   if (error instanceof Error && "code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY") {
-    return { kind: "limit", limit: "memoryMaxBytes", message: "used more memory outside its linear memory than a guest may" };
+    return {
+      kind: "limit",
+      limit: "memoryMaxBytes",
+      message: "used more memory outside its linear memory than a guest may",
+    };
   }
   return { kind: "host-failed", message: error instanceof Error ? error.message : String(error) };
 }
@@ -40,7 +44,9 @@ export function faultFromStart(id: string, ending: Ending, limits: GuestLimits):
         ? fault(Reason.START_TIMED_OUT, `${begin}it was not ready after ${limits.startTimeoutMs} ms`, { subject: id })
         : fault(Reason.GUEST_TRAPPED, `${begin}the guest ${ending.message}`, { subject: id });
     case "exited":
-      return fault(Reason.GUEST_TRAPPED, `${begin}the guest exited with code ${ending.exitCode} before it was ready`, { subject: id });
+      return fault(Reason.GUEST_TRAPPED, `${begin}the guest exited with code ${ending.exitCode} before it was ready`, {
+        subject: id,
+      });
     case "stopped":
       return fault(Reason.SHUTTING_DOWN, `${begin}the runtime is closing`, { subject: id });
     case "host-failed":
@@ -50,7 +56,11 @@ export function faultFromStart(id: string, ending: Ending, limits: GuestLimits):
 
 /** What a caller is told who was too slow to send or to read. */
 export function callerTooSlow(id: string, limits: GuestLimits): Fault {
-  return fault(Reason.CALL_TIMED_OUT, `Cannot finish call of instance "${id}": its client was too slow (callTimeoutMs is ${limits.callTimeoutMs})`, { subject: id });
+  return fault(
+    Reason.CALL_TIMED_OUT,
+    `Cannot finish call of instance "${id}": its client was too slow (callTimeoutMs is ${limits.callTimeoutMs})`,
+    { subject: id },
+  );
 }
 
 /** What a caller is told of a guest that takes no calls, or no more. */

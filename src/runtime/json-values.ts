@@ -1,11 +1,15 @@
 /** JSON values to WebAssembly values and back, for functions that are called from outside. */
 import { fault, Reason } from "../fault.ts";
-import type { FunctionType, ValueType } from "./core-module.ts";
+import type { FunctionType } from "./core-module.ts";
 
 /** A value as the WebAssembly JavaScript interface takes and gives it. */
 export type WasmValue = number | bigint;
 
-const SPECIAL_FLOATS: Readonly<Record<string, number>> = { NaN: Number.NaN, Infinity: Number.POSITIVE_INFINITY, "-Infinity": Number.NEGATIVE_INFINITY };
+const SPECIAL_FLOATS: Readonly<Record<string, number>> = {
+  NaN: Number.NaN,
+  Infinity: Number.POSITIVE_INFINITY,
+  "-Infinity": Number.NEGATIVE_INFINITY,
+};
 const I32_MIN = -(2 ** 31);
 const U32_MAX = 2 ** 32 - 1;
 const I64_MIN = -(2n ** 63n);
@@ -29,7 +33,8 @@ export function wasmFromJson(name: string, type: FunctionType, args: readonly un
     throw refused(name, "", `it takes ${counted(parameters.length)} (${parameters.join(", ")}), ${args.length} given`);
   }
   for (const result of type.results) {
-    if (result === "v128" || result === "reference") throw refused(name, "", `it returns a ${result}, which JSON cannot carry`);
+    if (result === "v128" || result === "reference")
+      throw refused(name, "", `it returns a ${result}, which JSON cannot carry`);
   }
   return parameters.map((parameter, index) => {
     const field = `args[${index}]`;
@@ -37,7 +42,8 @@ export function wasmFromJson(name: string, type: FunctionType, args: readonly un
       throw refused(name, field, `argument ${index} is a ${parameter}, which JSON cannot carry`);
     }
     const value = valueFromJson(parameter, args[index]);
-    if (value === undefined) throw refused(name, field, `argument ${index} must be ${EXPECTED[parameter]} (got ${described(args[index])})`);
+    if (value === undefined)
+      throw refused(name, field, `argument ${index} must be ${EXPECTED[parameter]} (got ${described(args[index])})`);
     return value;
   });
 }
@@ -50,7 +56,9 @@ export function jsonFromWasm(values: readonly WasmValue[]): (number | string)[] 
 function valueFromJson(type: "i32" | "i64" | "f32" | "f64", given: unknown): WasmValue | undefined {
   switch (type) {
     case "i32":
-      return typeof given === "number" && Number.isInteger(given) && given >= I32_MIN && given <= U32_MAX ? given | 0 : undefined;
+      return typeof given === "number" && Number.isInteger(given) && given >= I32_MIN && given <= U32_MAX
+        ? given | 0
+        : undefined;
     case "i64":
       return i64FromJson(given);
     case "f32":

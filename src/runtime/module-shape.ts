@@ -9,7 +9,8 @@ import { handlerExport, isHostedImport } from "./wasi-interfaces.ts";
 import { layerFromHeader } from "./wasm-reader.ts";
 
 const PREVIEW1 = "wasi_snapshot_preview1";
-const HOSTED_KINDS = "hosted are components that export wasi:http/incoming-handler@0.2, WASI preview 1 commands, and core modules with exported functions";
+const HOSTED_KINDS =
+  "hosted are components that export wasi:http/incoming-handler@0.2, WASI preview 1 commands, and core modules with exported functions";
 
 /** Reads the outside of a module. Throws what `Runtime.inspect` throws. */
 export function shapeFromBytes(bytes: Uint8Array): ModuleShape {
@@ -21,7 +22,10 @@ export function shapeFromBytes(bytes: Uint8Array): ModuleShape {
 /** The shape of a component whose outside is known. Throws as `shapeFromBytes` does. */
 export function shapeFromComponent({ imports, exports }: Component): ModuleShape {
   if (handlerExport(exports) === undefined) {
-    throw fault(Reason.MODULE_KIND_UNSUPPORTED, `Cannot host module: it is ${componentKind(exports)} (${HOSTED_KINDS})`);
+    throw fault(
+      Reason.MODULE_KIND_UNSUPPORTED,
+      `Cannot host module: it is ${componentKind(exports)} (${HOSTED_KINDS})`,
+    );
   }
   const unknown = imports.find((name) => !isHostedImport(name));
   if (unknown !== undefined) throw importUnknown(`"${unknown}"`, unknown);
@@ -39,18 +43,28 @@ function componentKind(exports: readonly string[]): string {
 
 function shapeFromCoreModule(bytes: Uint8Array, { imports, exports }: CoreModule): ModuleShape {
   sharedTableEntries(initialSizes(bytes).tableEntries);
-  const unknown = imports.find(({ module, name, kind }) => module !== PREVIEW1 || kind !== "function" || !PREVIEW1_FUNCTIONS.includes(name));
+  const unknown = imports.find(
+    ({ module, name, kind }) => module !== PREVIEW1 || kind !== "function" || !PREVIEW1_FUNCTIONS.includes(name),
+  );
   if (unknown !== undefined) {
     const name = `${unknown.module}.${unknown.name}`;
     throw importUnknown(`${unknown.kind} "${name}"`, name);
   }
   const functions = exports.filter(({ kind }) => kind === "function").map(({ name }) => name);
-  const names = { imports: imports.map(({ module, name }) => `${module}.${name}`), exports: exports.map(({ name }) => name) };
+  const names = {
+    imports: imports.map(({ module, name }) => `${module}.${name}`),
+    exports: exports.map(({ name }) => name),
+  };
   if (functions.includes("_start")) return { kind: "command", ...names };
   if (functions.some((name) => name !== "_initialize")) return { kind: "functions", ...names };
-  throw fault(Reason.MODULE_KIND_UNSUPPORTED, `Cannot host module: it is a core module that exports no function (${HOSTED_KINDS})`);
+  throw fault(
+    Reason.MODULE_KIND_UNSUPPORTED,
+    `Cannot host module: it is a core module that exports no function (${HOSTED_KINDS})`,
+  );
 }
 
 function importUnknown(what: string, subject: string): Error {
-  return fault(Reason.MODULE_IMPORT_UNKNOWN, `Cannot host module: it imports ${what}, which nothing here provides`, { subject });
+  return fault(Reason.MODULE_IMPORT_UNKNOWN, `Cannot host module: it imports ${what}, which nothing here provides`, {
+    subject,
+  });
 }

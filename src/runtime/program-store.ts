@@ -38,7 +38,13 @@ export type ProgramStoreDeps = {
 };
 
 /** Makes an empty store. */
-export function createProgramStore({ clock, cache, compiler, programsMax, compileTimeoutMs }: ProgramStoreDeps): ProgramStore {
+export function createProgramStore({
+  clock,
+  cache,
+  compiler,
+  programsMax,
+  compileTimeoutMs,
+}: ProgramStoreDeps): ProgramStore {
   /** In the order of last use. */
   const programs = new Map<string, Promise<CompiledProgram>>();
 
@@ -110,7 +116,10 @@ async function compileComponent({ outside, transpiled }: CachedComponent, pagesM
 /** Compiles the core modules of one guest; their memories share `pagesMax`, their tables what tables may take. */
 async function compileCapped(modules: readonly Uint8Array[], pagesMax: number): Promise<WebAssembly.Module[]> {
   const sizes = modules.map(initialSizes);
-  const memoryPages = sharedMemoryPages(sizes.flatMap((size) => size.memoryPages), pagesMax);
+  const memoryPages = sharedMemoryPages(
+    sizes.flatMap((size) => size.memoryPages),
+    pagesMax,
+  );
   const tableEntries = sharedTableEntries(sizes.flatMap((size) => size.tableEntries));
   const capped = modules.map((module, index) =>
     capGrowth(module, {
@@ -133,12 +142,16 @@ async function assertDigest(bytes: Uint8Array, digest: string): Promise<void> {
   const hash = await crypto.subtle.digest("SHA-256", new Uint8Array(bytes));
   const actual = `sha256:${Buffer.from(hash).toString("hex")}`;
   if (actual === digest) return;
-  throw fault(Reason.MODULE_DIGEST_MISMATCH, `Cannot start module ${digest}: its bytes have digest ${actual}`, { subject: digest });
+  throw fault(Reason.MODULE_DIGEST_MISMATCH, `Cannot start module ${digest}: its bytes have digest ${actual}`, {
+    subject: digest,
+  });
 }
 
 async function within<Result>(clock: Clock, timeoutMs: number, work: Promise<Result>): Promise<Result> {
   const late = Promise.withResolvers<never>();
-  const cancel = clock.after(timeoutMs, () => late.reject(fault(Reason.START_TIMED_OUT, `Cannot compile module: it takes longer than ${timeoutMs} ms`)));
+  const cancel = clock.after(timeoutMs, () =>
+    late.reject(fault(Reason.START_TIMED_OUT, `Cannot compile module: it takes longer than ${timeoutMs} ms`)),
+  );
   try {
     return await Promise.race([work, late.promise]);
   } finally {

@@ -45,14 +45,23 @@ export function createRequestBody({ id, source, maxBytes, onAnswer, onFault }: R
       if (stopped !== undefined) return;
       if (next === undefined || next.done === true) return answer({ kind: "bodyEnd" });
       totalBytes += next.value.length;
-      if (totalBytes <= maxBytes) return answer({ kind: "bodyChunk", bytes: next.value });
+      if (totalBytes <= maxBytes) return answer({ kind: "bodyChunk", bytes: new Uint8Array(next.value) });
       onFault(
-        fault(Reason.BODY_TOO_LARGE, `Cannot call instance "${id}": the request body exceeds ${maxBytes} bytes (requestBodyMaxBytes)`, {
-          subject: "requestBodyMaxBytes",
-        }),
+        fault(
+          Reason.BODY_TOO_LARGE,
+          `Cannot call instance "${id}": the request body exceeds ${maxBytes} bytes (requestBodyMaxBytes)`,
+          {
+            subject: "requestBodyMaxBytes",
+          },
+        ),
       );
     } catch (cause) {
-      onFault(fault(Reason.CANCELED, `Cannot call instance "${id}": the request body could not be read`, { subject: id, cause }));
+      onFault(
+        fault(Reason.CANCELED, `Cannot call instance "${id}": the request body could not be read`, {
+          subject: id,
+          cause,
+        }),
+      );
     }
   }
 

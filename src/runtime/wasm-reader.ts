@@ -22,7 +22,8 @@ const NAME_MAX_BYTES = 100_000;
 /** Tells a core module from a component; throws `MODULE_NOT_WASM` or `MODULE_MALFORMED`. */
 export function layerFromHeader(bytes: Uint8Array): WasmLayer {
   if (MAGIC.some((byte, index) => bytes[index] !== byte)) {
-    const given = bytes.length === 0 ? "it is empty" : `it begins with ${hex(bytes.subarray(0, 4))} instead of 00 61 73 6d`;
+    const given =
+      bytes.length === 0 ? "it is empty" : `it begins with ${hex(bytes.subarray(0, 4))} instead of 00 61 73 6d`;
     throw fault(Reason.MODULE_NOT_WASM, `Cannot read module: it is not WebAssembly, ${given}`);
   }
   if (bytes.length < HEADER_BYTES) throw malformed(`it ends inside its header, after ${bytes.length} bytes`);
@@ -84,7 +85,9 @@ export class WasmReader {
 
   skip(count: number): void {
     if (count > this.#end - this.offset) {
-      throw malformed(`it is cut off: ${count} bytes are announced at byte ${this.offset}, ${this.#end - this.offset} are there`);
+      throw malformed(
+        `it is cut off: ${count} bytes are announced at byte ${this.offset}, ${this.#end - this.offset} are there`,
+      );
     }
     this.offset += count;
   }
@@ -111,11 +114,14 @@ export class WasmReader {
   /** A UTF-8 name with its length in front. */
   name(): string {
     const length = this.u32();
-    if (length > NAME_MAX_BYTES) throw malformed(`the name at byte ${this.offset} has ${length} bytes (at most ${NAME_MAX_BYTES} are read)`);
+    if (length > NAME_MAX_BYTES)
+      throw malformed(`the name at byte ${this.offset} has ${length} bytes (at most ${NAME_MAX_BYTES} are read)`);
     const start = this.offset;
     this.skip(length);
     try {
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(this.#bytes.subarray(start, this.offset));
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+        this.#bytes.subarray(start, this.offset),
+      );
     } catch (cause) {
       throw malformed(`the name at byte ${start} is not UTF-8`, cause);
     }
@@ -124,7 +130,8 @@ export class WasmReader {
   /** Reads `count` items, where `count` comes first. */
   vector<Item>(readItem: () => Item): Item[] {
     const count = this.u32();
-    if (count > this.#end - this.offset) throw malformed(`${count} entries are announced at byte ${this.offset}, more than there are bytes`);
+    if (count > this.#end - this.offset)
+      throw malformed(`${count} entries are announced at byte ${this.offset}, more than there are bytes`);
     return Array.from({ length: count }, readItem);
   }
 

@@ -5,10 +5,17 @@ import { fault, isFault, Reason } from "../fault.ts";
 import type { FunctionType } from "./core-module.ts";
 import { createFetchCall } from "./fetch-call.ts";
 import type { GuestCall } from "./guest-call.ts";
-import { callerTooSlow, canceled, endingFromWorkerError, faultFromEnding, faultFromStart, notRunning } from "./guest-ending.ts";
+import {
+  callerTooSlow,
+  canceled,
+  endingFromWorkerError,
+  faultFromEnding,
+  faultFromStart,
+  notRunning,
+} from "./guest-ending.ts";
 import { createInvokeCall } from "./invoke-call.ts";
 import type { Ending, Guest, GuestKind, GuestStart } from "./runtime.ts";
-import type { FromGuest, GuestBoot, GuestProgram, ToGuest } from "./worker-protocol.ts";
+import { transferable, type FromGuest, type GuestBoot, type GuestProgram, type ToGuest } from "./worker-protocol.ts";
 
 /** What `startWorkerGuest` needs beside the start order. */
 export type WorkerGuestDeps = {
@@ -24,7 +31,10 @@ const LET_GO_MS = 1_000;
 /** A JavaScript heap for the glue around the guest; linear memory is capped by rewriting the module. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 } as const;
 
-const WORKER_FILE = new URL(import.meta.url.endsWith(".ts") ? "./guest/guest-worker.ts" : "./guest/guest-worker.js", import.meta.url);
+const WORKER_FILE = new URL(
+  import.meta.url.endsWith(".ts") ? "./guest/guest-worker.ts" : "./guest/guest-worker.js",
+  import.meta.url,
+);
 
 /** A call, and how to stop listening to its caller's signal. */
 type QueuedCall = { readonly call: GuestCall; readonly unlisten: () => void };
@@ -39,7 +49,14 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
   const line = new MessageChannel();
   const wake = new SharedArrayBuffer(4);
   const wakeCounter = new Int32Array(wake);
-  const boot: GuestBoot = { port: line.port2, wake, program, args: start.args, env: start.env, stdin: start.stdin };
+  const boot: GuestBoot = {
+    port: line.port2,
+    wake,
+    program,
+    args: start.args,
+    env: start.env,
+    stdin: new Uint8Array(start.stdin),
+  };
   const worker = new Worker(WORKER_FILE, {
     workerData: boot,
     transferList: [line.port2],
@@ -62,7 +79,7 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
 
   function send(message: ToGuest): void {
     if (ending !== undefined) return;
-    line.port1.postMessage(message);
+    line.port1.postMessage(message, transferable(message));
     Atomics.add(wakeCounter, 0, 1);
     Atomics.notify(wakeCounter, 0);
   }
@@ -80,7 +97,7 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
       unlisten();
     }
     line.port1.close();
-    void worker.terminate().then(() => {
+    void worker.terminate().finally(() => {
       ended.resolve(first);
       becameIdle();
     });
@@ -123,7 +140,11 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
       case "ended":
         return end(message.ending);
       case "refused":
-        ready.reject(fault(Reason.MODULE_IMPORT_UNKNOWN, `Cannot start instance "${start.id}": ${message.message}`, { subject: message.importName }));
+        ready.reject(
+          fault(Reason.MODULE_IMPORT_UNKNOWN, `Cannot start instance "${start.id}": ${message.message}`, {
+            subject: message.importName,
+          }),
+        );
         return end({ kind: "host-failed", message: message.message });
       case "output":
         start.host.output(message.stream, message.bytes);
@@ -153,9 +174,13 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
     if (isDraining) throw notRunning(start.id, "it is stopping");
     if (signal?.aborted === true) throw canceled(start.id);
     if (current !== undefined && queue.length >= limits.queuedCallsMax) {
-      throw fault(Reason.CALL_QUEUE_FULL, `Cannot call instance "${start.id}": ${queue.length} calls wait already (queuedCallsMax is ${limits.queuedCallsMax})`, {
-        subject: start.id,
-      });
+      throw fault(
+        Reason.CALL_QUEUE_FULL,
+        `Cannot call instance "${start.id}": ${queue.length} calls wait already (queuedCallsMax is ${limits.queuedCallsMax})`,
+        {
+          subject: start.id,
+        },
+      );
     }
     const abort = (): void => {
       const index = queue.findIndex((queued) => queued.call === call);
@@ -170,9 +195,13 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
 
   function assertKind(kind: GuestKind, wanted: string): void {
     if (program.kind === kind) return;
-    throw fault(Reason.MODULE_KIND_UNSUPPORTED, `Cannot call instance "${start.id}": its module is of kind ${program.kind}, ${wanted} needs kind ${kind}`, {
-      subject: start.id,
-    });
+    throw fault(
+      Reason.MODULE_KIND_UNSUPPORTED,
+      `Cannot call instance "${start.id}": its module is of kind ${program.kind}, ${wanted} needs kind ${kind}`,
+      {
+        subject: start.id,
+      },
+    );
   }
 
   line.port1.on("message", (message: FromGuest) => {
@@ -181,7 +210,9 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
   worker.on("error", (error) => end(endingFromWorkerError(error)));
   worker.on("exit", (exitCode) => {
     // Its last words may still be on the line.
-    for (let last = receiveMessageOnPort(line.port1); last !== undefined && ending === undefined; last = receiveMessageOnPort(line.port1)) accept(last.message);
+    for (let last = receiveMessageOnPort(line.port1); last !== undefined; last = receiveMessageOnPort(line.port1)) {
+      if (ending === undefined) accept(last.message);
+    }
     end({ kind: "host-failed", message: `the guest's thread went away with code ${exitCode}` });
   });
   // Nothing in the thread writes to these; were something to do so, it must not fill a buffer without end.
@@ -202,7 +233,11 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
       const type = deps.functions.get(name);
       if (type === undefined) {
         const names = [...deps.functions.keys()].slice(0, 20).join(", ");
-        throw fault(Reason.FUNCTION_NOT_FOUND, `Cannot call function "${name}": instance "${start.id}" exports ${names}`, { subject: name });
+        throw fault(
+          Reason.FUNCTION_NOT_FOUND,
+          `Cannot call function "${name}": instance "${start.id}" exports ${names}`,
+          { subject: name },
+        );
       }
       const { call, results } = createInvokeCall(name, type, args);
       enqueue(call, signal);

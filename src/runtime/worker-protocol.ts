@@ -82,6 +82,12 @@ export type FromGuest =
   /** Instantiation failed for what the module is, before any of its code ran. */
   | { readonly kind: "refused"; readonly importName: string; readonly message: string };
 
+/** What moves to the other thread instead of being copied; whoever posts a piece of a body made it for that. */
+export function transferable(message: ToGuest | FromGuest): ArrayBuffer[] {
+  if (message.kind !== "bodyChunk" && message.kind !== "body" && message.kind !== "output") return [];
+  return message.bytes.buffer instanceof ArrayBuffer ? [message.bytes.buffer] : [];
+}
+
 /** Output bytes that a guest may be ahead of the agent; a guest that floods its output waits. */
 export const OUTPUT_WINDOW_BYTES: number = 256 * 1024;
 

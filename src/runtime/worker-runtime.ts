@@ -52,7 +52,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   }
 
   function assertOpen(id: string): void {
-    if (isClosed) throw fault(Reason.SHUTTING_DOWN, `Cannot start instance "${id}": the runtime is closed`, { subject: id });
+    if (isClosed)
+      throw fault(Reason.SHUTTING_DOWN, `Cannot start instance "${id}": the runtime is closed`, { subject: id });
   }
 
   return {
@@ -65,7 +66,11 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     async start(start) {
       assertOpen(start.id);
       if (guests.size + loadingCount >= guestsMax) {
-        throw fault(Reason.NODE_AT_CAPACITY, `Cannot start instance "${start.id}": ${guestsMax} guests run here already (guestsMax)`, { subject: start.id });
+        throw fault(
+          Reason.NODE_AT_CAPACITY,
+          `Cannot start instance "${start.id}": ${guestsMax} guests run here already (guestsMax)`,
+          { subject: start.id },
+        );
       }
       return startGuest(start);
     },

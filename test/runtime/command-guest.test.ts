@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { Reason } from "../../src/fault.ts";
-import { guestStart, recordingHost, sharedRuntime } from "./guest-starts.ts";
+import { guestStart, recordingHost, testRuntime } from "./guest-starts.ts";
 import { wasmFromWat } from "./wat.ts";
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
@@ -46,7 +46,7 @@ const SLEEP_FOREVER = command(`
 
 const FLOOD = command(`(loop $more (call $write (i32.const 1) (i32.const 1024) (i32.const 60000)) (br $more))`);
 
-const runtime = sharedRuntime();
+const runtime = testRuntime();
 
 describe("a command", () => {
   it("reads its input to the end and writes its output", async () => {
@@ -60,7 +60,9 @@ describe("a command", () => {
 
   it("sees its arguments and its environment, and none of the agent's", async () => {
     const host = recordingHost();
-    const guest = await runtime.start(guestStart(ARGS_AND_ENV, { args: ["stats", "--all"], env: { A: "1", B: "two" }, host }));
+    const guest = await runtime.start(
+      guestStart(ARGS_AND_ENV, { args: ["stats", "--all"], env: { A: "1", B: "two" }, host }),
+    );
     await guest.ended;
     expect(host.written).toEqual({ stdout: "stats\0--all\0", stderr: "A=1\0B=two\0" });
   });
@@ -71,7 +73,9 @@ describe("a command", () => {
   });
 
   it("cannot swallow its own exit with an exception handler", async () => {
-    const guest = await runtime.start(guestStart(command("(try (do i32.const 3 call $proc_exit) (catch_all)) unreachable")));
+    const guest = await runtime.start(
+      guestStart(command("(try (do i32.const 3 call $proc_exit) (catch_all)) unreachable")),
+    );
     expect(await guest.ended).toEqual({ kind: "exited", exitCode: 3 });
   });
 
@@ -116,12 +120,15 @@ describe("a command", () => {
   it("that floods its output is held to the pace of who takes it", async () => {
     let bytes = 0;
     let isBehind = false;
-    const host = { ...recordingHost(), output: (_: "stdout" | "stderr", piece: Uint8Array): void => void (bytes += piece.length) };
+    const host = {
+      ...recordingHost(),
+      output: (_: "stdout" | "stderr", piece: Uint8Array): void => void (bytes += piece.length),
+    };
     const guest = await runtime.start(guestStart(FLOOD, { host }));
     await vi.waitFor(() => expect(bytes).toBeGreaterThan(10_000_000), { timeout: 20_000 });
     // This thread is busy here and takes nothing; what then is in flight is bounded by the window.
     const before = bytes;
-    for (const until = performance.now() + 100; performance.now() < until; ) isBehind = true;
+    for (const until = performance.now() + 100; performance.now() < until;) isBehind = true;
     await new Promise((resolve) => setImmediate(resolve));
     expect(isBehind && bytes - before < 2_000_000).toBe(true);
     await guest.kill();
@@ -129,7 +136,9 @@ describe("a command", () => {
 
   it("that never leaves its start function is not started, and nothing remains of it", async () => {
     const looping = command("", "(func $forever (loop br 0)) (start $forever)");
-    await expect(runtime.start(guestStart(looping, { limits: { startTimeoutMs: 100 } }))).rejects.toMatchObject({ reason: Reason.START_TIMED_OUT });
+    await expect(runtime.start(guestStart(looping, { limits: { startTimeoutMs: 100 } }))).rejects.toMatchObject({
+      reason: Reason.START_TIMED_OUT,
+    });
     const trapping = command("", "(func $trap unreachable) (start $trap)");
     await expect(runtime.start(guestStart(trapping))).rejects.toMatchObject({ reason: Reason.GUEST_TRAPPED });
   });

@@ -13,7 +13,13 @@ const DIGEST = digestOf(PROBE);
 
 const SMALL: CachedComponent = {
   outside: { imports: ["wasi:http/types@0.2.3"], exports: ["wasi:http/incoming-handler@0.2.3"] },
-  transpiled: { glue: "return 'grüezi';", modules: new Map([["a.wasm", Uint8Array.of(1, 2, 3)], ["b.wasm", new Uint8Array()]]) },
+  transpiled: {
+    glue: "return 'grüezi';",
+    modules: new Map([
+      ["a.wasm", Uint8Array.of(1, 2, 3)],
+      ["b.wasm", new Uint8Array()],
+    ]),
+  },
 };
 
 /** Starts the probe from `cacheDir`; says whether its bytes were asked for. */
@@ -25,7 +31,14 @@ async function startsFrom(cacheDir: string): Promise<{ wasRead: boolean }> {
     return PROBE;
   };
   const guest = await runtime.start({ ...guestStart(PROBE), readModule });
-  const response = await guest.fetch({ method: "GET", scheme: "http", authority: "x", pathWithQuery: "/calls", headers: [], body: undefined });
+  const response = await guest.fetch({
+    method: "GET",
+    scheme: "http",
+    authority: "x",
+    pathWithQuery: "/calls",
+    headers: [],
+    body: undefined,
+  });
   expect(response.status).toBe(200);
   await runtime.close();
   return { wasRead };
@@ -39,7 +52,10 @@ describe("the cache of compiled components", () => {
     const got = await cache.get(DIGEST);
     expect(got?.outside).toEqual(SMALL.outside);
     expect(got?.transpiled.glue).toBe(SMALL.transpiled.glue);
-    expect([...(got?.transpiled.modules ?? [])].map(([name, bytes]) => [name, [...bytes]])).toEqual([["a.wasm", [1, 2, 3]], ["b.wasm", []]]);
+    expect([...(got?.transpiled.modules ?? [])].map(([name, bytes]) => [name, [...bytes]])).toEqual([
+      ["a.wasm", [1, 2, 3]],
+      ["b.wasm", []],
+    ]);
   });
 
   it("takes an entry that was damaged anywhere, or is another version's, for none", async () => {
@@ -67,7 +83,11 @@ describe("the cache of compiled components", () => {
     const digest = (index: number): string => `sha256:${String(index).padStart(64, "0")}`;
     const cache = openComponentCache(folder, "v1", entryBytes * 3);
     for (const index of [1, 2, 3]) await cache.put(digest(index), SMALL);
-    expect(await Promise.all([1, 2, 3].map(async (index) => (await cache.get(digest(index))) !== undefined))).toEqual([true, true, true]);
+    expect(await Promise.all([1, 2, 3].map(async (index) => (await cache.get(digest(index))) !== undefined))).toEqual([
+      true,
+      true,
+      true,
+    ]);
     await cache.put(digest(4), SMALL);
     expect((await readdir(join(folder, "v1"))).length).toBe(3);
     expect(await cache.get(digest(4))).toBeDefined();
@@ -99,7 +119,9 @@ describe("the cache of compiled components", () => {
   });
 
   it("is named after the compiler that is installed", () => {
-    const installed = createRequire(import.meta.url)("../../package.json").dependencies["@bytecodealliance/jco-transpile"];
+    const installed = createRequire(import.meta.url)("../../package.json").dependencies[
+      "@bytecodealliance/jco-transpile"
+    ];
     expect(COMPILER_VERSION.startsWith(`jco-transpile-${installed}-`)).toBe(true);
   });
 });

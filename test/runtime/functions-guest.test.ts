@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Reason } from "../../src/fault.ts";
-import { guestStart, sharedRuntime } from "./guest-starts.ts";
+import { guestStart, testRuntime } from "./guest-starts.ts";
 import { wasmFromWat } from "./wat.ts";
 
 const ARITHMETIC = wasmFromWat(`(module
@@ -21,7 +21,7 @@ const ARITHMETIC = wasmFromWat(`(module
   (func (export "grow") (param i32) (result i32) local.get 0 memory.grow)
   (func (export "vector") (param v128)))`);
 
-const runtime = sharedRuntime();
+const runtime = testRuntime();
 
 describe("a guest with exported functions", () => {
   it("is called with JSON values and answers with JSON values", async () => {
@@ -49,8 +49,18 @@ describe("a guest with exported functions", () => {
   it.each([
     ["add", [1], "it takes 2 arguments (i32, i32), 1 given", ""],
     ["add", [1, "2"], 'argument 1 must be i32, a whole number from -2147483648 to 4294967295 (got "2")', "args[1]"],
-    ["add", [1, 4294967296], "argument 1 must be i32, a whole number from -2147483648 to 4294967295 (got 4294967296)", "args[1]"],
-    ["twice64", ["0x10"], 'argument 0 must be i64, a string of decimal digits (or a safe integer) from -9223372036854775808 to 18446744073709551615 (got "0x10")', "args[0]"],
+    [
+      "add",
+      [1, 4294967296],
+      "argument 1 must be i32, a whole number from -2147483648 to 4294967295 (got 4294967296)",
+      "args[1]",
+    ],
+    [
+      "twice64",
+      ["0x10"],
+      'argument 0 must be i64, a string of decimal digits (or a safe integer) from -9223372036854775808 to 18446744073709551615 (got "0x10")',
+      "args[0]",
+    ],
     ["half", [null], 'argument 0 must be f64, a number, or "NaN", "Infinity", "-Infinity" (got null)', "args[0]"],
     ["vector", [0], "argument 0 is a v128, which JSON cannot carry", "args[0]"],
   ])("refuses %s(%j) with a sentence and is not disturbed", async (name, args, problem, subject) => {
@@ -66,13 +76,24 @@ describe("a guest with exported functions", () => {
 
   it("refuses a function that it does not export, naming those that it does", async () => {
     const guest = await runtime.start(guestStart(ARITHMETIC));
-    await expect(guest.invoke("subtract", [])).rejects.toMatchObject({ reason: Reason.FUNCTION_NOT_FOUND, subject: "subtract", message: expect.stringContaining("add, twice64") });
+    await expect(guest.invoke("subtract", [])).rejects.toMatchObject({
+      reason: Reason.FUNCTION_NOT_FOUND,
+      subject: "subtract",
+      message: expect.stringContaining("add, twice64"),
+    });
     await guest.kill();
   });
 
   it("refuses HTTP requests", async () => {
     const guest = await runtime.start(guestStart(ARITHMETIC));
-    const request = { method: "GET", scheme: "http", authority: "x", pathWithQuery: "/", headers: [], body: undefined } as const;
+    const request = {
+      method: "GET",
+      scheme: "http",
+      authority: "x",
+      pathWithQuery: "/",
+      headers: [],
+      body: undefined,
+    } as const;
     await expect(guest.fetch(request)).rejects.toMatchObject({ reason: Reason.MODULE_KIND_UNSUPPORTED });
     await guest.kill();
   });
@@ -141,7 +162,10 @@ describe("a guest with exported functions", () => {
     const guest = await runtime.start(guestStart(ARITHMETIC));
     const calls = [1, 2, 3].map(() => guest.invoke("count", []));
     const drained = guest.drain(60_000);
-    await expect(guest.invoke("count", [])).rejects.toMatchObject({ reason: Reason.INSTANCE_NOT_RUNNING, message: expect.stringContaining("stopping") });
+    await expect(guest.invoke("count", [])).rejects.toMatchObject({
+      reason: Reason.INSTANCE_NOT_RUNNING,
+      message: expect.stringContaining("stopping"),
+    });
     expect(await Promise.all(calls)).toEqual([[1], [2], [3]]);
     await drained;
     expect(await guest.ended).toEqual({ kind: "stopped" });

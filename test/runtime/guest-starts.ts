@@ -23,7 +23,9 @@ export const WIDE_LIMITS: GuestLimits = {
 export type Written = { stdout: string; stderr: string };
 
 /** A host without capabilities that keeps output as text. */
-export function recordingHost(written: Written = { stdout: "", stderr: "" }): GuestHost & { readonly written: Written } {
+export function recordingHost(
+  written: Written = { stdout: "", stderr: "" },
+): GuestHost & { readonly written: Written } {
   return {
     written,
     kv: async (call) => {
@@ -41,7 +43,10 @@ export function digestOf(module: Uint8Array): string {
 }
 
 /** A start order for `module`. */
-export function guestStart(module: Uint8Array, options: Partial<Omit<GuestStart, "limits">> & { limits?: Partial<GuestLimits> } = {}): GuestStart {
+export function guestStart(
+  module: Uint8Array,
+  options: Partial<Omit<GuestStart, "limits">> & { limits?: Partial<GuestLimits> } = {},
+): GuestStart {
   return {
     id: "a1",
     digest: digestOf(module),
@@ -55,27 +60,24 @@ export function guestStart(module: Uint8Array, options: Partial<Omit<GuestStart,
   };
 }
 
-/** A runtime for all tests of a file; it is closed and its cache removed afterwards. */
-export function sharedRuntime(options: Partial<RuntimeOptions> = {}): Runtime {
-  const cacheDir = options.cacheDir ?? temporaryFolder();
-  const runtime = createRuntime({ ...options, cacheDir });
-  afterAll(() => runtime.close());
+const folders: string[] = [];
+const runtimes: Runtime[] = [];
+
+afterAll(async () => {
+  await Promise.all(runtimes.map((runtime) => runtime.close()));
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A runtime; it is closed after the tests of the file. */
+export function testRuntime(options: Partial<RuntimeOptions> = {}): Runtime {
+  const runtime = createRuntime({ cacheDir: temporaryFolder(), ...options });
+  runtimes.push(runtime);
   return runtime;
 }
 
 /** An empty folder that is removed after the tests of the file. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "wasmatrix-test-"));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
-}
-
-/** Waits for a rejection and returns it. */
-export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => {
-      throw new Error("the promise was fulfilled");
-    },
-    (error: unknown) => error,
-  );
 }

@@ -1,28 +1,10 @@
-import { readFile } from "node:fs/promises";
 import { describe, expect, it, vi } from "vitest";
-import { fault, Reason } from "../../src/fault.ts";
-import type { KvCall } from "../../src/providers/kv/kv.ts";
-import type { Guest, GuestRequest, GuestResponse } from "../../src/runtime/runtime.ts";
-import { guestStart, recordingHost, sharedRuntime } from "./guest-starts.ts";
+import { Reason } from "../../src/fault.ts";
+import { recordingHost, testRuntime } from "./guest-starts.ts";
+import { get, request, startProbe as start, textOf } from "./probe-guest.ts";
 
-const PROBE = new Uint8Array(await readFile(new URL("./guests/probe.wasm", import.meta.url)));
-const runtime = sharedRuntime();
-
-const startProbe = (options: Parameters<typeof guestStart>[1] = {}): Promise<Guest> => runtime.start(guestStart(PROBE, options));
-
-function request(pathWithQuery: string, body?: AsyncIterable<Uint8Array>): GuestRequest {
-  return { method: "GET", scheme: "http", authority: "probe.localhost", pathWithQuery, headers: [["x-first", "1"]], body };
-}
-
-async function textOf({ body }: GuestResponse): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of body) pieces.push(piece);
-  return Buffer.concat(pieces).toString();
-}
-
-async function get(guest: Guest, path: string, body?: AsyncIterable<Uint8Array>): Promise<string> {
-  return textOf(await guest.fetch(request(path, body)));
-}
+const runtime = testRuntime();
+const startProbe = (options: Parameters<typeof start>[1] = {}): ReturnType<typeof start> => start(runtime, options);
 
 async function* bytesOf(total: number, pieceBytes = 10_000): AsyncGenerator<Uint8Array> {
   for (let left = total; left > 0; left -= pieceBytes) yield new Uint8Array(Math.min(left, pieceBytes));
@@ -126,16 +108,25 @@ describe("an HTTP guest", () => {
   it("that gives an error or nothing makes a 500, and goes on", async () => {
     const guest = await startProbe();
     const error = await guest.fetch(request("/error"));
-    expect([error.status, await textOf(error)]).toEqual([500, "The handler gave no response: internal-error (no idea)\n"]);
+    expect([error.status, await textOf(error)]).toEqual([
+      500,
+      "The handler gave no response: internal-error (no idea)\n",
+    ]);
     const silence = await guest.fetch(request("/silence"));
-    expect([silence.status, await textOf(silence)]).toEqual([500, "The handler gave no response: the handler returned without one\n"]);
+    expect([silence.status, await textOf(silence)]).toEqual([
+      500,
+      "The handler gave no response: the handler returned without one\n",
+    ]);
     expect(await get(guest, "/calls")).toBe("3");
     await guest.kill();
   });
 
   it("that drops its body midway makes the reader fail, and goes on", async () => {
     const guest = await startProbe();
-    await expect(get(guest, "/half")).rejects.toMatchObject({ reason: Reason.GUEST_TRAPPED, message: expect.stringContaining("dropped its response") });
+    await expect(get(guest, "/half")).rejects.toMatchObject({
+      reason: Reason.GUEST_TRAPPED,
+      message: expect.stringContaining("dropped its response"),
+    });
     expect(await get(guest, "/calls")).toBe("2");
     await guest.kill();
   });
@@ -144,7 +135,11 @@ describe("an HTTP guest", () => {
     for (const [path, reason, ending] of [
       ["/trap", Reason.GUEST_TRAPPED, { kind: "trapped", message: "wasm `unreachable` instruction executed" }],
       ["/exit", Reason.INSTANCE_NOT_RUNNING, { kind: "exited", exitCode: 1 }],
-      ["/spin", Reason.CALL_TIMED_OUT, { kind: "limit", limit: "callTimeoutMs", message: "ran longer than callTimeoutMs allows (300 ms)" }],
+      [
+        "/spin",
+        Reason.CALL_TIMED_OUT,
+        { kind: "limit", limit: "callTimeoutMs", message: "ran longer than callTimeoutMs allows (300 ms)" },
+      ],
     ] as const) {
       const guest = await startProbe({ limits: { callTimeoutMs: 300 } });
       const waiting = guest.fetch(request(path));
@@ -188,7 +183,10 @@ describe("an HTTP guest", () => {
   it("has a request body cut off beyond its limit, and takes one that just fits", async () => {
     const guest = await startProbe({ limits: { requestBodyMaxBytes: 50_000 } });
     expect(await get(guest, "/count", bytesOf(50_000))).toBe("end after 50000");
-    await expect(get(guest, "/count", bytesOf(50_001))).rejects.toMatchObject({ reason: Reason.BODY_TOO_LARGE, subject: "requestBodyMaxBytes" });
+    await expect(get(guest, "/count", bytesOf(50_001))).rejects.toMatchObject({
+      reason: Reason.BODY_TOO_LARGE,
+      subject: "requestBodyMaxBytes",
+    });
     expect(await get(guest, "/calls")).toBe("3");
     await guest.kill();
   });
@@ -197,7 +195,10 @@ describe("an HTTP guest", () => {
     const host = recordingHost();
     const guest = await startProbe({ host, limits: { responseBodyMaxBytes: 500_000 } });
     expect(await get(guest, "/fill?bytes=500000")).toHaveLength(500_000);
-    await expect(get(guest, "/fill?bytes=500001")).rejects.toMatchObject({ reason: Reason.BODY_TOO_LARGE, subject: "responseBodyMaxBytes" });
+    await expect(get(guest, "/fill?bytes=500001")).rejects.toMatchObject({
+      reason: Reason.BODY_TOO_LARGE,
+      subject: "responseBodyMaxBytes",
+    });
     await vi.waitFor(() => expect(host.written.stderr.split("\n")).toHaveLength(3));
     expect(await get(guest, "/calls")).toBe("3");
     await guest.kill();
@@ -217,68 +218,9 @@ describe("an HTTP guest", () => {
   it("cannot make the host hold one megabyte a thousand times", async () => {
     const guest = await startProbe();
     expect(await get(guest, "/amplify?count=30")).toBe("refused");
-    await expect(get(guest, "/amplify?count=1000")).rejects.toMatchObject({ reason: Reason.GUEST_TRAPPED, message: expect.stringContaining("in one call") });
-  });
-});
-
-describe("an HTTP guest and the key-value store", () => {
-  it("reaches all operations, with their results", async () => {
-    const calls: KvCall[] = [];
-    const guest = await startProbe({
-      host: {
-        ...recordingHost(),
-        async kv(call) {
-          calls.push(call);
-          switch (call.kind) {
-            case "get":
-              return { kind: "value", value: call.key === "a" ? Buffer.from("one") : undefined };
-            case "exists":
-              return { kind: "exists", exists: call.key === "a" };
-            case "getMany":
-              return { kind: "values", values: [Buffer.from("1"), undefined, Buffer.from("3")] };
-            case "listKeys":
-              return { kind: "page", page: call.cursor === undefined ? { keys: ["a", "b"], cursor: "after b" } : { keys: ["c"], cursor: undefined } };
-            case "increment":
-              return { kind: "sum", sum: call.delta + 1n };
-            default:
-              return { kind: "done" };
-          }
-        },
-      },
+    await expect(get(guest, "/amplify?count=1000")).rejects.toMatchObject({
+      reason: Reason.GUEST_TRAPPED,
+      message: expect.stringContaining("in one call"),
     });
-    expect((await get(guest, "/kv")).split("\n")).toEqual([
-      ...["get a=one", "get b=none", "exists a=true", "many=a1", "many=none", "many=c3"],
-      ...["key=a", "key=b", "more=true", "key=c", "more=false", "sum=42"],
-      ...["foreign cursor=cursor 999 is unknown", "too much=cannot add 18446744073709551615, which has more than 63 bits", ""],
-    ]);
-    expect(calls.map(({ kind }) => kind)).toEqual([
-      ...["open", "set", "get", "get", "exists", "setMany", "getMany", "listKeys", "listKeys", "delete", "deleteMany", "increment"],
-    ]);
-    expect(calls[5]).toEqual({ kind: "setMany", bucket: "default", entries: [["b", new Uint8Array(Buffer.from("two"))], ["c", new Uint8Array(Buffer.from("three"))]] });
-    expect(calls[8]).toEqual({ kind: "listKeys", bucket: "default", cursor: "after b" });
-    await guest.kill();
-  });
-
-  it("gets access-denied where it has no assignment, and another error as what it says", async () => {
-    const denied = await startProbe();
-    const response = await denied.fetch(request("/kv"));
-    expect([response.status, await textOf(response)]).toEqual([403, "access-denied"]);
-    expect(await get(denied, "/calls")).toBe("2");
-    await denied.kill();
-
-    for (const [error, text] of [
-      [fault(Reason.PROVIDER_STOPPED, "Cannot open bucket: the provider is stopped"), "other: Cannot open bucket: the provider is stopped"],
-      [new Error("secret"), "other: the key-value host failed"],
-    ] as const) {
-      const guest = await startProbe({ host: { ...recordingHost(), kv: () => Promise.reject(error) } });
-      expect(await get(guest, "/kv")).toBe(text);
-      await guest.kill();
-    }
-  });
-
-  it("that waits for a slow store is ended at its call's time", async () => {
-    const guest = await startProbe({ limits: { callTimeoutMs: 200 }, host: { ...recordingHost(), kv: () => new Promise(() => {}) } });
-    await expect(get(guest, "/kv")).rejects.toMatchObject({ reason: Reason.CALL_TIMED_OUT });
-    expect(await guest.ended).toMatchObject({ kind: "limit", limit: "callTimeoutMs" });
   });
 });

@@ -3,17 +3,20 @@ import { parse } from "@bytecodealliance/jco-transpile/wasm-tools";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isFault, Reason } from "../../src/fault.ts";
-import { sharedRuntime } from "./guest-starts.ts";
+import { testRuntime } from "./guest-starts.ts";
 import { wasmFromWat } from "./wat.ts";
 
-const runtime = sharedRuntime();
-const guest = async (name: string): Promise<Uint8Array> => new Uint8Array(await readFile(new URL(`./guests/${name}.wasm`, import.meta.url)));
+const runtime = testRuntime();
+const guest = async (name: string): Promise<Uint8Array> =>
+  new Uint8Array(await readFile(new URL(`./guests/${name}.wasm`, import.meta.url)));
 
 /** Components, and core modules with features that the other assembler lacks. */
 const wasm = async (text: string): Promise<Uint8Array> => new Uint8Array(await parse(text));
 
 const PROBE = await guest("probe");
-const COMMAND = wasmFromWat(`(module (import "wasi_snapshot_preview1" "proc_exit" (func (param i32))) (memory (export "memory") 1) (func (export "_start")))`);
+const COMMAND = wasmFromWat(
+  `(module (import "wasi_snapshot_preview1" "proc_exit" (func (param i32))) (memory (export "memory") 1) (func (export "_start")))`,
+);
 
 describe("inspecting a module", () => {
   it("tells an HTTP component, a command and a module of functions by their bytes", async () => {
@@ -22,86 +25,156 @@ describe("inspecting a module", () => {
       imports: expect.arrayContaining(["wasi:http/types@0.2.12", "wasi:keyvalue/store@0.2.0-draft"]),
       exports: ["wasi:http/incoming-handler@0.2.12"],
     });
-    expect(await runtime.inspect(COMMAND)).toEqual({ kind: "command", imports: ["wasi_snapshot_preview1.proc_exit"], exports: ["memory", "_start"] });
-    expect(await runtime.inspect(wasmFromWat(`(module (func (export "f")))`))).toEqual({ kind: "functions", imports: [], exports: ["f"] });
+    expect(await runtime.inspect(COMMAND)).toEqual({
+      kind: "command",
+      imports: ["wasi_snapshot_preview1.proc_exit"],
+      exports: ["memory", "_start"],
+    });
+    expect(await runtime.inspect(wasmFromWat(`(module (func (export "f")))`))).toEqual({
+      kind: "functions",
+      imports: [],
+      exports: ["f"],
+    });
   });
 
   it.each([
     ["nothing", new Uint8Array(), "Cannot read module: it is not WebAssembly, it is empty"],
-    ["text", Buffer.from("#!/bin/sh\n"), "Cannot read module: it is not WebAssembly, it begins with 23 21 2f 62 instead of 00 61 73 6d"],
-    ["its first three bytes", PROBE.subarray(0, 3), "Cannot read module: it is not WebAssembly, it begins with 00 61 73 instead of 00 61 73 6d"],
+    [
+      "text",
+      Buffer.from("#!/bin/sh\n"),
+      "Cannot read module: it is not WebAssembly, it begins with 23 21 2f 62 instead of 00 61 73 6d",
+    ],
+    [
+      "its first three bytes",
+      PROBE.subarray(0, 3),
+      "Cannot read module: it is not WebAssembly, it begins with 00 61 73 instead of 00 61 73 6d",
+    ],
   ])("says of %s that it is not WebAssembly", async (_, bytes, message) => {
-    await expect(runtime.inspect(new Uint8Array(bytes))).rejects.toMatchObject({ reason: Reason.MODULE_NOT_WASM, message });
+    await expect(runtime.inspect(new Uint8Array(bytes))).rejects.toMatchObject({
+      reason: Reason.MODULE_NOT_WASM,
+      message,
+    });
   });
 
   it.each([
     ["a header without its end", [0, 0x61, 0x73, 0x6d, 1], /ends inside its header/],
     ["an unknown version", [0, 0x61, 0x73, 0x6d, 2, 0, 0, 0], /version 02 00 00 00/],
-    ["a section that is longer than the module", [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 100, 0], /100 bytes are announced at byte 10, 1 are there/],
+    [
+      "a section that is longer than the module",
+      [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 100, 0],
+      /100 bytes are announced at byte 10, 1 are there/,
+    ],
     ["a number without end", [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], /too long/],
     ["a name that is not UTF-8", [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 7, 5, 1, 1, 0xff, 3, 0], /not UTF-8/],
-    ["an export of a function that is not there", [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 7, 5, 1, 1, 0x66, 0, 9], /names function 9/],
+    [
+      "an export of a function that is not there",
+      [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 7, 5, 1, 1, 0x66, 0, 9],
+      /names function 9/,
+    ],
   ])("says of %s that it is malformed, and where", async (_, bytes, message) => {
-    await expect(runtime.inspect(Uint8Array.from(bytes))).rejects.toMatchObject({ reason: Reason.MODULE_MALFORMED, message: expect.stringMatching(message) });
+    await expect(runtime.inspect(Uint8Array.from(bytes))).rejects.toMatchObject({
+      reason: Reason.MODULE_MALFORMED,
+      message: expect.stringMatching(message),
+    });
   });
 
   it("says of code that does not validate that it is malformed", async () => {
     const invalid = wasmFromWat(`(module (func (export "f") (result i32) i32.const 1))`);
     invalid[invalid.length - 3] = 0x42;
-    await expect(runtime.inspect(invalid)).rejects.toMatchObject({ reason: Reason.MODULE_MALFORMED, message: expect.stringContaining("the engine refuses it") });
+    await expect(runtime.inspect(invalid)).rejects.toMatchObject({
+      reason: Reason.MODULE_MALFORMED,
+      message: expect.stringContaining("the engine refuses it"),
+    });
   });
 
   it("answers every truncated or damaged module with a fault, never with another error", async () => {
     const modules = [PROBE, COMMAND, await guest("foreign")];
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...modules), fc.nat(), fc.nat(), fc.nat({ max: 255 }), fc.boolean(), async (module, at, cut, byte, isCut) => {
-        const damaged = module.slice(0, isCut ? cut % module.length : module.length);
-        damaged[at % Math.max(1, damaged.length)] = byte;
-        const error = await runtime.inspect(damaged).then(
-          () => undefined,
-          (cause: unknown) => cause,
-        );
-        expect(error === undefined || isFault(error)).toBe(true);
-      }),
+      fc.asyncProperty(
+        fc.constantFrom(...modules),
+        fc.nat(),
+        fc.nat(),
+        fc.nat({ max: 255 }),
+        fc.boolean(),
+        async (module, at, cut, byte, isCut) => {
+          const damaged = module.slice(0, isCut ? cut % module.length : module.length);
+          damaged[at % Math.max(1, damaged.length)] = byte;
+          const error = await runtime.inspect(damaged).then(
+            () => undefined,
+            (cause: unknown) => cause,
+          );
+          expect(error === undefined || isFault(error)).toBe(true);
+        },
+      ),
       { numRuns: 500 },
     );
   });
 
   it("says which component it is when it is none that can be hosted", async () => {
-    const exporting = (name: string): Promise<Uint8Array> => wasm(`(component (instance $i) (export "${name}" (instance $i)))`);
+    const exporting = (name: string): Promise<Uint8Array> =>
+      wasm(`(component (instance $i) (export "${name}" (instance $i)))`);
     for (const [module, part] of [
       [await exporting("wasi:cli/run@0.2.3"), "a WASI 0.2 command (wasi:cli/run)"],
       [await exporting("wasi:http/incoming-handler@0.3.0"), "another version of WASI"],
       [await exporting("acme:shop/prices@1.0.0"), "a component that exports acme:shop/prices@1.0.0"],
       [await wasm("(component)"), "a component that exports nothing"],
-      [wasmFromWat("(module (memory (export \"memory\") 1))"), "a core module that exports no function"],
+      [wasmFromWat('(module (memory (export "memory") 1))'), "a core module that exports no function"],
     ] as const) {
-      const error = expect.objectContaining({ reason: Reason.MODULE_KIND_UNSUPPORTED, message: expect.stringContaining(part) });
+      const error = expect.objectContaining({
+        reason: Reason.MODULE_KIND_UNSUPPORTED,
+        message: expect.stringContaining(part),
+      });
       await expect(runtime.inspect(module)).rejects.toEqual(error);
     }
   });
 
   it.each([
     [`(module (import "env" "now" (func)) (func (export "f")))`, "env.now", 'function "env.now"'],
-    [`(module (import "wasi_snapshot_preview1" "path_teleport" (func)) (func (export "f")))`, "wasi_snapshot_preview1.path_teleport", "path_teleport"],
-    [`(module (import "wasi_snapshot_preview1" "fd_read" (global i32)) (func (export "f")))`, "wasi_snapshot_preview1.fd_read", "global"],
-    [`(module (import "env" "memory" (memory 1)) (import "env" "t" (table 1 funcref)) (func (export "f")))`, "env.memory", 'memory "env.memory"'],
+    [
+      `(module (import "wasi_snapshot_preview1" "path_teleport" (func)) (func (export "f")))`,
+      "wasi_snapshot_preview1.path_teleport",
+      "path_teleport",
+    ],
+    [
+      `(module (import "wasi_snapshot_preview1" "fd_read" (global i32)) (func (export "f")))`,
+      "wasi_snapshot_preview1.fd_read",
+      "global",
+    ],
+    [
+      `(module (import "env" "memory" (memory 1)) (import "env" "t" (table 1 funcref)) (func (export "f")))`,
+      "env.memory",
+      'memory "env.memory"',
+    ],
   ])("names an import that it does not know: %s", async (text, subject, part) => {
-    await expect(runtime.inspect(wasmFromWat(text))).rejects.toMatchObject({ reason: Reason.MODULE_IMPORT_UNKNOWN, subject, message: expect.stringContaining(part) });
+    await expect(runtime.inspect(wasmFromWat(text))).rejects.toMatchObject({
+      reason: Reason.MODULE_IMPORT_UNKNOWN,
+      subject,
+      message: expect.stringContaining(part),
+    });
   });
 
   it("names an interface that it does not know, and a version that it does not take", async () => {
-    await expect(runtime.inspect(await guest("foreign"))).rejects.toMatchObject({ reason: Reason.MODULE_IMPORT_UNKNOWN, subject: "wasmatrix:foreign/telepathy" });
+    await expect(runtime.inspect(await guest("foreign"))).rejects.toMatchObject({
+      reason: Reason.MODULE_IMPORT_UNKNOWN,
+      subject: "wasmatrix:foreign/telepathy",
+    });
     const newer = await wasm(`(component
       (import "wasi:keyvalue/store@0.2.0-draft2" (instance))
       (instance $i) (export "wasi:http/incoming-handler@0.2.3" (instance $i)))`);
-    await expect(runtime.inspect(newer)).rejects.toMatchObject({ reason: Reason.MODULE_IMPORT_UNKNOWN, subject: "wasi:keyvalue/store@0.2.0-draft2" });
+    await expect(runtime.inspect(newer)).rejects.toMatchObject({
+      reason: Reason.MODULE_IMPORT_UNKNOWN,
+      subject: "wasi:keyvalue/store@0.2.0-draft2",
+    });
   });
 
   it("refuses what cannot be bounded: garbage-collected types, and tables beyond the limit, at which they are taken", async () => {
     const structs = await wasm(`(module (type (struct (field i32))) (func (export "f")))`);
-    await expect(runtime.inspect(structs)).rejects.toMatchObject({ reason: Reason.MODULE_KIND_UNSUPPORTED, message: expect.stringContaining("garbage-collected") });
-    const table = (entries: number): Uint8Array => wasmFromWat(`(module (table ${entries} funcref) (func (export "f")))`);
+    await expect(runtime.inspect(structs)).rejects.toMatchObject({
+      reason: Reason.MODULE_KIND_UNSUPPORTED,
+      message: expect.stringContaining("garbage-collected"),
+    });
+    const table = (entries: number): Uint8Array =>
+      wasmFromWat(`(module (table ${entries} funcref) (func (export "f")))`);
     await expect(runtime.inspect(table(262_145))).rejects.toMatchObject({ reason: Reason.MODULE_KIND_UNSUPPORTED });
     expect((await runtime.inspect(table(262_144))).kind).toBe("functions");
   });
@@ -115,14 +188,17 @@ describe("inspecting a module", () => {
     expect(await runtime.inspect(module)).toMatchObject({ kind: "functions", exports: ["g", "f"] });
   });
 
-  it.each(["x'];globalThis.process.exit(1);['", "a\\nb", "back\\\\slash", "tick\`"])(
+  it.each(["x'];globalThis.process.exit(1);['", "a\\nb", "back\\\\slash", "tick`"])(
     "a component cannot smuggle code into the glue by the name %j of a core export",
     async (name) => {
       const component = await wasm(`(component
         (core module $m (func (export "${name}")))
         (core instance $i (instantiate $m))
         (instance $h) (export "wasi:http/incoming-handler@0.2.3" (instance $h)))`);
-      await expect(runtime.inspect(component)).rejects.toMatchObject({ reason: Reason.MODULE_MALFORMED, message: expect.stringContaining("characters that are not taken here") });
+      await expect(runtime.inspect(component)).rejects.toMatchObject({
+        reason: Reason.MODULE_MALFORMED,
+        message: expect.stringContaining("characters that are not taken here"),
+      });
     },
   );
 
@@ -134,7 +210,9 @@ describe("inspecting a module", () => {
       `(component (core module $m (func (export "${bad}"))))`,
       `(core module $m (func (export "f"))) (core instance $i (instantiate $m)) (core instance $j (export "${bad}" (func $i "f")))`,
     ]) {
-      const component = await wasm(`(component ${inner} (instance $h) (export "wasi:http/incoming-handler@0.2.3" (instance $h)))`);
+      const component = await wasm(
+        `(component ${inner} (instance $h) (export "wasi:http/incoming-handler@0.2.3" (instance $h)))`,
+      );
       await expect(runtime.inspect(component)).rejects.toMatchObject({ reason: Reason.MODULE_MALFORMED });
     }
   });

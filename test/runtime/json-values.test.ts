@@ -16,14 +16,18 @@ describe("JSON values and WebAssembly values", () => {
       f32: fc.float(),
       f64: fc.double(),
     };
-    const typed = fc.constantFrom("i32", "i64", "f32", "f64").chain((type) => valueOf[type].map((value) => ({ type, value })));
+    const typed = fc
+      .constantFrom("i32", "i64", "f32", "f64")
+      .chain((type) => valueOf[type].map((value) => ({ type, value })));
     fc.assert(
       fc.property(fc.array(typed, { maxLength: 6 }), (items) => {
         const json = overTheWire(jsonFromWasm(items.map(({ value }) => value)));
         if (!Array.isArray(json)) throw new Error("no array");
         const back = wasmFromJson("f", taking(...items.map(({ type }) => type)), json);
         // JSON has no negative zero.
-        expect(back.map((value) => (value === 0 ? 0 : value))).toEqual(items.map(({ value }) => (value === 0 ? 0 : value)));
+        expect(back.map((value) => (value === 0 ? 0 : value))).toEqual(
+          items.map(({ value }) => (value === 0 ? 0 : value)),
+        );
       }),
       RUNS,
     );
@@ -33,7 +37,9 @@ describe("JSON values and WebAssembly values", () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (value) => {
         expect(wasmFromJson("f", taking("i64"), [value.toString()])).toEqual([BigInt.asIntN(64, value)]);
-        expect(wasmFromJson("f", taking("i32"), [Number(BigInt.asUintN(32, value))])).toEqual([Number(BigInt.asIntN(32, value))]);
+        expect(wasmFromJson("f", taking("i32"), [Number(BigInt.asUintN(32, value))])).toEqual([
+          Number(BigInt.asIntN(32, value)),
+        ]);
       }),
       RUNS,
     );
@@ -41,15 +47,19 @@ describe("JSON values and WebAssembly values", () => {
 
   it("refuse everything else with a fault that names the argument, and never by another error", () => {
     fc.assert(
-      fc.property(fc.constantFrom<ValueType>("i32", "i64", "f32", "f64", "v128", "reference"), fc.jsonValue(), (type, given) => {
-        try {
-          const [value] = wasmFromJson("f", taking("i32", type), [0, given]).slice(1);
-          expect(typeof value).toBe(type === "i64" ? "bigint" : "number");
-        } catch (error) {
-          if (!isFault(error, Reason.ARGUMENT_INVALID)) throw error;
-          expect(error.subject).toBe("args[1]");
-        }
-      }),
+      fc.property(
+        fc.constantFrom<ValueType>("i32", "i64", "f32", "f64", "v128", "reference"),
+        fc.jsonValue(),
+        (type, given) => {
+          try {
+            const [value] = wasmFromJson("f", taking("i32", type), [0, given]).slice(1);
+            expect(typeof value).toBe(type === "i64" ? "bigint" : "number");
+          } catch (error) {
+            if (!isFault(error, Reason.ARGUMENT_INVALID)) throw error;
+            expect(error.subject).toBe("args[1]");
+          }
+        },
+      ),
       RUNS,
     );
   });
@@ -74,7 +84,9 @@ describe("JSON values and WebAssembly values", () => {
   });
 
   it("refuse a call whose result JSON cannot carry, and shorten what was given", () => {
-    expect(() => wasmFromJson("f", { parameters: [], results: ["v128"] }, [])).toThrow("it returns a v128, which JSON cannot carry");
+    expect(() => wasmFromJson("f", { parameters: [], results: ["v128"] }, [])).toThrow(
+      "it returns a v128, which JSON cannot carry",
+    );
     expect(() => wasmFromJson("f", taking("i32"), ["x".repeat(1_000)])).toThrow(/\(got "x{59}…\)$/);
   });
 });

@@ -3,8 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Reason } from "../../src/fault.ts";
 import type { Clock } from "../../src/clock.ts";
 import type { Guest } from "../../src/runtime/runtime.ts";
-import { createRuntime } from "../../src/runtime/worker-runtime.ts";
-import { digestOf, guestStart, sharedRuntime, temporaryFolder } from "./guest-starts.ts";
+import { digestOf, guestStart, testRuntime } from "./guest-starts.ts";
 import { wasmFromWat } from "./wat.ts";
 
 const PROBE = new Uint8Array(await readFile(new URL("./guests/probe.wasm", import.meta.url)));
@@ -12,7 +11,14 @@ const COUNTER = wasmFromWat(`(module (memory 1) (global $n (mut i32) (i32.const 
   (func (export "count") (result i32) (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n))
   (func (export "spin") (loop br 0)))`);
 
-const calls = { method: "GET", scheme: "http", authority: "x", pathWithQuery: "/calls", headers: [], body: undefined } as const;
+const calls = {
+  method: "GET",
+  scheme: "http",
+  authority: "x",
+  pathWithQuery: "/calls",
+  headers: [],
+  body: undefined,
+} as const;
 
 /** Threads that this process has besides its own, as the system sees them. */
 async function threadCount(): Promise<number> {
@@ -22,32 +28,40 @@ async function threadCount(): Promise<number> {
 
 describe("a runtime", () => {
   it("says what it hosts", () => {
-    expect(createRuntime({ cacheDir: temporaryFolder() }).kinds).toEqual(["http", "command", "functions"]);
+    expect(testRuntime().kinds).toEqual(["http", "command", "functions"]);
   });
 
   it("runs twenty guests at once that know nothing of each other", async () => {
-    const runtime = createRuntime({ cacheDir: temporaryFolder() });
+    const runtime = testRuntime();
     const http = await Promise.all(Array.from({ length: 10 }, () => runtime.start(guestStart(PROBE))));
     const functions = await Promise.all(Array.from({ length: 10 }, () => runtime.start(guestStart(COUNTER))));
     for (const round of ["1", "2"]) {
-      const answers = await Promise.all(http.map(async (guest) => (await (await guest.fetch(calls)).body[Symbol.asyncIterator]().next()).value));
+      const answers = await Promise.all(
+        http.map(async (guest) => (await (await guest.fetch(calls)).body[Symbol.asyncIterator]().next()).value),
+      );
       expect(answers.map((bytes) => Buffer.from(bytes ?? []).toString())).toEqual(http.map(() => round));
-      expect(await Promise.all(functions.map((guest) => guest.invoke("count", [])))).toEqual(functions.map(() => [Number(round)]));
+      expect(await Promise.all(functions.map((guest) => guest.invoke("count", [])))).toEqual(
+        functions.map(() => [Number(round)]),
+      );
     }
     const spinning = functions.slice(0, 2).map((guest) => guest.invoke("spin", []).catch(() => undefined));
     expect(await functions[5]?.invoke("count", [])).toEqual([3]);
     await runtime.close();
     await Promise.all(spinning);
-    expect(await Promise.all([...http, ...functions].map((guest) => guest.ended))).toEqual([...http, ...functions].map(() => ({ kind: "stopped" })));
+    expect(await Promise.all([...http, ...functions].map((guest) => guest.ended))).toEqual(
+      [...http, ...functions].map(() => ({ kind: "stopped" })),
+    );
   });
 
   it("leaves no thread behind when it is closed, in whatever state its guests are", async () => {
-    const runtime = createRuntime({ cacheDir: temporaryFolder() });
+    const runtime = testRuntime();
     await runtime.start(guestStart(PROBE));
     const before = await threadCount();
     const guests = await Promise.all(Array.from({ length: 5 }, () => runtime.start(guestStart(COUNTER))));
     const spinning = guests.slice(0, 2).map((guest) => guest.invoke("spin", []).catch(() => undefined));
-    const starting = runtime.start(guestStart(wasmFromWat(`(module (func $f (loop br 0)) (start $f) (func (export "f")))`))).catch((error: unknown) => error);
+    const starting = runtime
+      .start(guestStart(wasmFromWat(`(module (func $f (loop br 0)) (start $f) (func (export "f")))`)))
+      .catch((error: unknown) => error);
     expect(await threadCount()).toBeGreaterThanOrEqual(before + 5);
     await runtime.close();
     await runtime.close();
@@ -58,15 +72,20 @@ describe("a runtime", () => {
   });
 
   it("ends a compilation when it is closed", async () => {
-    const runtime = createRuntime({ cacheDir: temporaryFolder() });
-    const starting = [runtime.start(guestStart(PROBE)), runtime.start(guestStart(PROBE, { limits: { memoryMaxBytes: 32 * 1024 * 1024 } }))];
-    const refused = Promise.all(starting.map((start) => expect(start).rejects.toMatchObject({ reason: Reason.SHUTTING_DOWN })));
+    const runtime = testRuntime();
+    const starting = [
+      runtime.start(guestStart(PROBE)),
+      runtime.start(guestStart(PROBE, { limits: { memoryMaxBytes: 32 * 1024 * 1024 } })),
+    ];
+    const refused = Promise.all(
+      starting.map((start) => expect(start).rejects.toMatchObject({ reason: Reason.SHUTTING_DOWN })),
+    );
     await runtime.close();
     await refused;
   });
 
   it("starts as many guests as it may, one more when one has ended, and none beyond", async () => {
-    const runtime = createRuntime({ cacheDir: temporaryFolder(), guestsMax: 2 });
+    const runtime = testRuntime({ guestsMax: 2 });
     const guests = await Promise.all([1, 2].map(() => runtime.start(guestStart(COUNTER))));
     await expect(runtime.start(guestStart(COUNTER))).rejects.toMatchObject({ reason: Reason.NODE_AT_CAPACITY });
     await guests[0]?.kill();
@@ -76,7 +95,7 @@ describe("a runtime", () => {
   });
 
   it("compiles once for guests of one module and limit, and reads the module again after a failure", async () => {
-    const runtime = createRuntime({ cacheDir: temporaryFolder(), programsMax: 1 });
+    const runtime = testRuntime({ programsMax: 1 });
     let reads = 0;
     const start = (memoryMaxBytes: number, isBroken = false): Promise<Guest> =>
       runtime.start({
@@ -98,17 +117,25 @@ describe("a runtime", () => {
   });
 
   it("refuses bytes that are not those of the digest", async () => {
-    const runtime = createRuntime({ cacheDir: temporaryFolder() });
+    const runtime = testRuntime();
     const digest = digestOf(PROBE);
-    await expect(runtime.start({ ...guestStart(COUNTER), digest })).rejects.toMatchObject({ reason: Reason.MODULE_DIGEST_MISMATCH, subject: digest });
+    await expect(runtime.start({ ...guestStart(COUNTER), digest })).rejects.toMatchObject({
+      reason: Reason.MODULE_DIGEST_MISMATCH,
+      subject: digest,
+    });
     await runtime.close();
   });
 
   it("refuses at start what inspect refuses, and a component that only the compiler finds broken", async () => {
-    const runtime = createRuntime({ cacheDir: temporaryFolder() });
+    const runtime = testRuntime();
     const foreign = new Uint8Array(await readFile(new URL("./guests/foreign.wasm", import.meta.url)));
-    await expect(runtime.start(guestStart(foreign))).rejects.toMatchObject({ reason: Reason.MODULE_IMPORT_UNKNOWN, subject: "wasmatrix:foreign/telepathy" });
-    await expect(runtime.start(guestStart(PROBE.slice(0, 5_000)))).rejects.toMatchObject({ reason: Reason.MODULE_MALFORMED });
+    await expect(runtime.start(guestStart(foreign))).rejects.toMatchObject({
+      reason: Reason.MODULE_IMPORT_UNKNOWN,
+      subject: "wasmatrix:foreign/telepathy",
+    });
+    await expect(runtime.start(guestStart(PROBE.slice(0, 5_000)))).rejects.toMatchObject({
+      reason: Reason.MODULE_MALFORMED,
+    });
     const broken = PROBE.slice();
     // A function type in the inner core module that no longer fits its body.
     const at = Buffer.from(broken).indexOf(Uint8Array.of(0x60, 0x02, 0x7f, 0x7f));
@@ -119,15 +146,19 @@ describe("a runtime", () => {
 
   it("gives up a compilation that takes too long", async () => {
     const hasty: Clock = { nowMs: () => Date.now(), after: (_delayMs, action) => (queueMicrotask(action), () => {}) };
-    const runtime = createRuntime({ cacheDir: temporaryFolder(), clock: hasty });
-    await expect(runtime.start(guestStart(PROBE))).rejects.toMatchObject({ reason: Reason.START_TIMED_OUT, message: expect.stringContaining("60000 ms") });
+    const runtime = testRuntime({ clock: hasty });
+    await expect(runtime.start(guestStart(PROBE))).rejects.toMatchObject({
+      reason: Reason.START_TIMED_OUT,
+      message: expect.stringContaining("60000 ms"),
+    });
     await runtime.close();
   });
 
   it("survives a guest that fills the heap around it", async () => {
-    const runtime = createRuntime({ cacheDir: temporaryFolder() });
+    const runtime = testRuntime();
     // Ten thousand tables of one entry each grow to their shared limit; then the guest goes on as before.
-    const tables = wasmFromWat(`(module ${Array.from({ length: 50 }, (_, index) => `(table $t${index} 1 funcref)`).join("")}
+    const tables =
+      wasmFromWat(`(module ${Array.from({ length: 50 }, (_, index) => `(table $t${index} 1 funcref)`).join("")}
       (func (export "grow") (result i32) ${Array.from({ length: 50 }, (_, index) => `(drop (table.grow $t${index} (ref.null func) (i32.const 5000)))`).join("")}
         (table.grow $t0 (ref.null func) (i32.const 10000000))))`);
     const guest = await runtime.start(guestStart(tables));
@@ -140,10 +171,12 @@ describe("a runtime", () => {
 describe("a component with several memories", () => {
   it("is held to its limit all together", async () => {
     const { parse } = await import("@bytecodealliance/jco-transpile/wasm-tools");
-    const runtime = sharedRuntime({ cacheDir: temporaryFolder() });
-    const two = new Uint8Array(await parse(`(module (memory 1) (memory 1)
+    const runtime = testRuntime();
+    const two = new Uint8Array(
+      await parse(`(module (memory 1) (memory 1)
       (func (export "first") (param i32) (result i32) local.get 0 memory.grow 0)
-      (func (export "second") (param i32) (result i32) local.get 0 memory.grow 1))`));
+      (func (export "second") (param i32) (result i32) local.get 0 memory.grow 1))`),
+    );
     const guest = await runtime.start(guestStart(two, { limits: { memoryMaxBytes: 10 * 65_536 } }));
     expect(await guest.invoke("first", [5])).toEqual([-1]);
     expect(await guest.invoke("first", [4])).toEqual([1]);

@@ -1,6 +1,6 @@
 /** The guest thread's side of the line to the agent: posting, and waiting without an event loop. */
 import { receiveMessageOnPort, type MessagePort } from "node:worker_threads";
-import { OUTPUT_WINDOW_BYTES, type FromGuest, type ToGuest } from "../worker-protocol.ts";
+import { OUTPUT_WINDOW_BYTES, transferable, type FromGuest, type ToGuest } from "../worker-protocol.ts";
 
 /** Longest single wait of `sleepMs`; longer sleeps are made of several. */
 const WAIT_MAX_MS = 2 ** 31 - 1;
@@ -46,7 +46,12 @@ export function openAgentChannel(port: MessagePort, wake: SharedArrayBuffer): Ag
       if (message !== undefined) return message;
       const leftNs = untilNs === undefined ? undefined : untilNs - process.hrtime.bigint();
       if (leftNs !== undefined && leftNs <= 0n) return undefined;
-      Atomics.wait(wakeCounter, 0, seen, leftNs === undefined ? undefined : Math.min(Number(leftNs) / 1e6, WAIT_MAX_MS));
+      Atomics.wait(
+        wakeCounter,
+        0,
+        seen,
+        leftNs === undefined ? undefined : Math.min(Number(leftNs) / 1e6, WAIT_MAX_MS),
+      );
     }
   }
 
@@ -56,8 +61,8 @@ export function openAgentChannel(port: MessagePort, wake: SharedArrayBuffer): Ag
     return true;
   }
 
-  return {
-    post: (message) => port.postMessage(message),
+  const channel: AgentChannel = {
+    post: (message) => port.postMessage(message, transferable(message)),
     receive(untilNs) {
       const first = deferred.shift();
       if (first !== undefined) return first;
@@ -93,8 +98,9 @@ export function openAgentChannel(port: MessagePort, wake: SharedArrayBuffer): Ag
           if (message !== undefined && !isAbsorbed(message)) deferred.push(message);
         }
         outputAheadBytes += piece.length;
-        port.postMessage({ kind: "output", stream, bytes: piece } satisfies FromGuest);
+        channel.post({ kind: "output", stream, bytes: piece });
       }
     },
   };
+  return channel;
 }

@@ -5,7 +5,9 @@ import { fillRandom, guestClocks } from "./guest-clocks.ts";
 import { endingFromError, GuestExit } from "./guest-exit.ts";
 import { createPreview1 } from "./preview1.ts";
 
-type CoreBoot = Pick<GuestBoot, "args" | "env" | "stdin"> & { readonly program: Exclude<GuestProgram, { kind: "http" }> };
+type CoreBoot = Pick<GuestBoot, "args" | "env" | "stdin"> & {
+  readonly program: Exclude<GuestProgram, { kind: "http" }>;
+};
 
 /** Instantiates the module, says `ready`, and runs it or serves calls until it has ended. */
 export function runCoreGuest(channel: AgentChannel, boot: CoreBoot): void {

@@ -25,9 +25,10 @@ export interface HttpExchange {
 /** Begins the exchange that `request` asks for. */
 export function createHttpExchange(request: RequestMessage, channel: AgentChannel, pump: MessagePump): HttpExchange {
   let unread: Uint8Array | undefined;
-  let bodyState: { readonly kind: "idle" | "asked" | "ended" } | { readonly kind: "failed"; readonly message: string } = {
-    kind: request.hasBody ? "idle" : "ended",
-  };
+  let bodyState: { readonly kind: "idle" | "asked" | "ended" } | { readonly kind: "failed"; readonly message: string } =
+    {
+      kind: request.hasBody ? "idle" : "ended",
+    };
   let aheadBytes = 0;
   let closedWhy: string | undefined;
   let isHeadSent = false;
@@ -54,7 +55,8 @@ export function createHttpExchange(request: RequestMessage, channel: AgentChanne
   });
 
   const requestBody: ByteSource = {
-    isReady: () => (unread !== undefined && unread.length > 0) || bodyState.kind === "ended" || bodyState.kind === "failed",
+    isReady: () =>
+      (unread !== undefined && unread.length > 0) || bodyState.kind === "ended" || bodyState.kind === "failed",
     request() {
       if (bodyState.kind !== "idle" || (unread !== undefined && unread.length > 0)) return;
       bodyState = { kind: "asked" };

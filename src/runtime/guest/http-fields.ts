@@ -10,8 +10,16 @@ const FIELDS_MAX_BYTES = 128 * 1024;
 
 /** Headers that belong to the connection, which is not the guest's. */
 const FORBIDDEN_NAMES = new Set([
-  ...["connection", "host", "http2-settings", "keep-alive", "proxy-authenticate"],
-  ...["proxy-authorization", "proxy-connection", "te", "transfer-encoding", "upgrade"],
+  "connection",
+  "host",
+  "http2-settings",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade",
 ]);
 
 /** A list of headers; a name may occur several times. All together take at most 128 KiB. */
@@ -100,7 +108,8 @@ function assertHeader(name: string, value: Uint8Array): void {
   if (!NAME_PATTERN.test(name)) throw { tag: "invalid-syntax" } satisfies HeaderError;
   if (FORBIDDEN_NAMES.has(name.toLowerCase())) throw { tag: "forbidden" } satisfies HeaderError;
   // Control characters other than tab would end the header, or hide in it.
-  if (value.some((byte) => (byte < 0x20 && byte !== 0x09) || byte === 0x7f)) throw { tag: "invalid-syntax" } satisfies HeaderError;
+  if (value.some((byte) => (byte < 0x20 && byte !== 0x09) || byte === 0x7f))
+    throw { tag: "invalid-syntax" } satisfies HeaderError;
 }
 
 function bytesFromText(text: string): Uint8Array {

@@ -45,7 +45,10 @@ export function runHttpGuest(channel: AgentChannel, boot: HttpBoot): void {
 
 function instantiateHandler({ glue, modules, handlerExport }: HttpProgram, host: WasiHost): Handler {
   const lifting = createLiftBudget();
-  const instantiate: Instantiate = compileFunction(glue, ["TextDecoder", "lifting"])(countingTextDecoder(lifting), lifting);
+  const instantiate: Instantiate = compileFunction(glue, ["TextDecoder", "lifting"])(
+    countingTextDecoder(lifting),
+    lifting,
+  );
   const exports = instantiate(
     (file) => {
       const module = modules.get(file);
@@ -64,7 +67,8 @@ function instantiateHandler({ glue, modules, handlerExport }: HttpProgram, host:
 function instantiateOnce(): Parameters<Instantiate>[2] {
   const withMemory = new Set<WebAssembly.Module>();
   return (module, imports) => {
-    if (withMemory.has(module)) throw new Error("the component instantiates a core module with a memory more than once");
+    if (withMemory.has(module))
+      throw new Error("the component instantiates a core module with a memory more than once");
     const instance = new WebAssembly.Instance(module, imports);
     withMemory.add(module);
     return instance;

@@ -30,7 +30,8 @@ export function createLiftBudget(): LiftBudget {
     },
     charge(bytes) {
       usedBytes += bytes;
-      if (usedBytes > LIFT_MAX_BYTES) throw new Error(`passed more than ${LIFT_MAX_BYTES} bytes to the host in one call`);
+      if (usedBytes > LIFT_MAX_BYTES)
+        throw new Error(`passed more than ${LIFT_MAX_BYTES} bytes to the host in one call`);
     },
     element: () => budget.charge(ELEMENT_BYTES),
     copy(buffer, start, end) {

@@ -15,7 +15,10 @@ export class KvRefusal extends Error {
 }
 
 /** News of the HTTP exchange that is going on. */
-export type ExchangeMessage = Extract<Received, { kind: "bodyChunk" | "bodyEnd" | "bodyFailed" | "responseTaken" | "responseClosed" }>;
+export type ExchangeMessage = Extract<
+  Received,
+  { kind: "bodyChunk" | "bodyEnd" | "bodyFailed" | "responseTaken" | "responseClosed" }
+>;
 
 /** Waiting for the agent. */
 export interface MessagePump {

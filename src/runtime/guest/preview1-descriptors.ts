@@ -20,7 +20,10 @@ export function descriptorFunctions(
   let stdinOffset = 0;
 
   /** Answers `errno` for an open standard stream, and `badf` for every other descriptor. */
-  const onStream = (errno: number): HostFunction => (fd = -1) => (open.has(fd) ? errno : ERRNO.badf);
+  const onStream =
+    (errno: number): HostFunction =>
+    (fd = -1) =>
+      open.has(fd) ? errno : ERRNO.badf;
 
   function read(fd: number, vectors: number, vectorCount: number, result: number): number {
     if (!open.has(fd)) return ERRNO.badf;
@@ -45,7 +48,11 @@ export function descriptorFunctions(
     const total = pieces.reduce((sum, piece) => sum + piece.length, 0);
     memory.view.setUint32(result, total, true);
     // One write for one call, so that a line printed from several pieces stays whole.
-    if (total > 0) write(fd === 1 ? "stdout" : "stderr", pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : joined(pieces, total));
+    if (total > 0)
+      write(
+        fd === 1 ? "stdout" : "stderr",
+        pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : joined(pieces, total),
+      );
     return ERRNO.success;
   }
 

@@ -8,7 +8,12 @@ const SUBSCRIPTIONS_MAX = 4096;
 const EVENT_TYPE = { clock: 0, fdRead: 1, fdWrite: 2 } as const;
 const ABSOLUTE_TIME = 1;
 
-type Subscription = { readonly userdata: bigint; readonly type: number; readonly errno: number; readonly waitNs: bigint };
+type Subscription = {
+  readonly userdata: bigint;
+  readonly type: number;
+  readonly errno: number;
+  readonly waitNs: bigint;
+};
 
 /** Reads the subscriptions, waits for the first one, and writes one event for each that is then due. */
 export function pollOneoff(
@@ -37,7 +42,11 @@ export function pollOneoff(
   return ERRNO.success;
 }
 
-function readSubscription(memory: GuestMemory, { clocks }: Pick<Preview1Options, "clocks">, start: number): Subscription {
+function readSubscription(
+  memory: GuestMemory,
+  { clocks }: Pick<Preview1Options, "clocks">,
+  start: number,
+): Subscription {
   const { view } = memory;
   const userdata = view.getBigUint64(start, true);
   const type = view.getUint8(start + 8);

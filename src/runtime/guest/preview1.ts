@@ -44,16 +44,16 @@ export interface GuestMemory {
 }
 
 /** Every function of `wasi_snapshot_preview1`. */
-export const PREVIEW1_FUNCTIONS: readonly string[] = [
-  ...["args_get", "args_sizes_get", "environ_get", "environ_sizes_get", "clock_res_get", "clock_time_get"],
-  ...["fd_advise", "fd_allocate", "fd_close", "fd_datasync", "fd_fdstat_get", "fd_fdstat_set_flags", "fd_fdstat_set_rights"],
-  ...["fd_filestat_get", "fd_filestat_set_size", "fd_filestat_set_times", "fd_pread", "fd_prestat_get", "fd_prestat_dir_name"],
-  ...["fd_pwrite", "fd_read", "fd_readdir", "fd_renumber", "fd_seek", "fd_sync", "fd_tell", "fd_write"],
-  ...["path_create_directory", "path_filestat_get", "path_filestat_set_times", "path_link", "path_open", "path_readlink"],
-  ...["path_remove_directory", "path_rename", "path_symlink", "path_unlink_file"],
-  ...["poll_oneoff", "proc_exit", "proc_raise", "sched_yield", "random_get"],
-  ...["sock_accept", "sock_recv", "sock_send", "sock_shutdown"],
-];
+export const PREVIEW1_FUNCTIONS: readonly string[] = `
+  args_get args_sizes_get environ_get environ_sizes_get clock_res_get clock_time_get
+  fd_advise fd_allocate fd_close fd_datasync fd_fdstat_get fd_fdstat_set_flags fd_fdstat_set_rights fd_filestat_get
+  fd_filestat_set_size fd_filestat_set_times fd_pread fd_prestat_get fd_prestat_dir_name fd_pwrite fd_read fd_readdir
+  fd_renumber fd_seek fd_sync fd_tell fd_write
+  path_create_directory path_filestat_get path_filestat_set_times path_link path_open path_readlink
+  path_remove_directory path_rename path_symlink path_unlink_file
+  poll_oneoff proc_exit proc_raise sched_yield random_get sock_accept sock_recv sock_send sock_shutdown`
+  .trim()
+  .split(/\s+/);
 
 const CLOCK = { realtime: 0, monotonic: 1 } as const;
 const CLOCK_RESOLUTION_NS = 1_000n;
@@ -76,7 +76,11 @@ export function createPreview1(options: Preview1Options): Preview1 {
     },
     clock_time_get(clock = -1, _precision = 0, result = 0) {
       if (clock !== CLOCK.realtime && clock !== CLOCK.monotonic) return ERRNO.inval;
-      memory.view.setBigUint64(result, clock === CLOCK.realtime ? options.clocks.wallNs() : options.clocks.monotonicNs(), true);
+      memory.view.setBigUint64(
+        result,
+        clock === CLOCK.realtime ? options.clocks.wallNs() : options.clocks.monotonicNs(),
+        true,
+      );
       return ERRNO.success;
     },
     random_get(start = 0, length = 0) {
@@ -85,7 +89,8 @@ export function createPreview1(options: Preview1Options): Preview1 {
       options.fillRandom(target);
       return ERRNO.success;
     },
-    poll_oneoff: (subscriptions = 0, events = 0, count = 0, result = 0) => pollOneoff(memory, options, { subscriptions, events, count, result }),
+    poll_oneoff: (subscriptions = 0, events = 0, count = 0, result = 0) =>
+      pollOneoff(memory, options, { subscriptions, events, count, result }),
     sched_yield: () => ERRNO.success,
     proc_exit: (code = 0) => options.exit(code),
     proc_raise: () => ERRNO.nosys,
@@ -94,7 +99,8 @@ export function createPreview1(options: Preview1Options): Preview1 {
   const imports: Record<string, (...values: (number | bigint)[]) => number> = {};
   for (const name of PREVIEW1_FUNCTIONS) {
     const carryOut = byName[name] ?? (() => ERRNO.badf);
-    imports[name] = (...values) => errnoFrom(() => carryOut(...values.map((value) => (typeof value === "number" ? value >>> 0 : Number(value)))));
+    imports[name] = (...values) =>
+      errnoFrom(() => carryOut(...values.map((value) => (typeof value === "number" ? value >>> 0 : Number(value)))));
   }
   return { imports, attachMemory: memory.attach };
 }
@@ -136,7 +142,11 @@ function growableMemory(): GuestMemory & { attach(memory: WebAssembly.Memory): v
 
 function writeSizes(memory: GuestMemory, strings: readonly Uint8Array[], count: number, size: number): number {
   memory.view.setUint32(count, strings.length, true);
-  memory.view.setUint32(size, strings.reduce((sum, text) => sum + text.length, 0), true);
+  memory.view.setUint32(
+    size,
+    strings.reduce((sum, text) => sum + text.length, 0),
+    true,
+  );
   return ERRNO.success;
 }
 

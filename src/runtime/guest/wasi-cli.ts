@@ -20,10 +20,16 @@ const RANDOM_MAX_BYTES = 1024n * 1024n;
 const NS_PER_S = 1_000_000_000n;
 
 /** Resources `terminal-input` and `terminal-output`: a guest has neither. */
-class Terminal {}
+class Terminal {
+  readonly isThere = false;
+}
 
 /** The interfaces of `wasi:cli` by their names without version. */
-export function cliInterfaces(channel: AgentChannel, pump: MessagePump, { args, env, stdin }: GuestSurroundings): Interfaces {
+export function cliInterfaces(
+  channel: AgentChannel,
+  pump: MessagePump,
+  { args, env, stdin }: GuestSurroundings,
+): Interfaces {
   const exit = (exitCode: number): never => {
     // Said before it is thrown: guest code may catch what is thrown.
     channel.post({ kind: "ended", ending: { kind: "exited", exitCode } });
@@ -78,7 +84,8 @@ export function clockInterfaces(pump: MessagePump): Interfaces {
 /** The interfaces of `wasi:random`; the insecure ones are secure as well. */
 export function randomInterfaces(): Interfaces {
   const bytes = (length: bigint): Uint8Array => {
-    if (length > RANDOM_MAX_BYTES) throw new Error(`asked for ${length} random bytes at once (at most ${RANDOM_MAX_BYTES})`);
+    if (length > RANDOM_MAX_BYTES)
+      throw new Error(`asked for ${length} random bytes at once (at most ${RANDOM_MAX_BYTES})`);
     return new Uint8Array(randomBytes(Number(length)));
   };
   const number = (): bigint => randomBytes(8).readBigUInt64LE();

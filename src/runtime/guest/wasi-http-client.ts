@@ -1,5 +1,5 @@
 /** The parts of `wasi:http/types` that make requests. They can be built, but `outgoing-handler.handle` denies every one. */
-import { Fields } from "./http-fields.ts";
+import type { Fields } from "./http-fields.ts";
 import { OutgoingBody } from "./outgoing-body.ts";
 import type { NamedVariant } from "./wasi-http.ts";
 

@@ -144,7 +144,10 @@ export class ResponseOutparam {
     this.#exchange = exchange;
   }
 
-  static set(outparam: ResponseOutparam, response: { tag: "ok"; val: OutgoingResponse } | { tag: "err"; val: ErrorCode }): void {
+  static set(
+    outparam: ResponseOutparam,
+    response: { tag: "ok"; val: OutgoingResponse } | { tag: "err"; val: ErrorCode },
+  ): void {
     if (response.tag === "ok") response.val.sendTo(outparam.#exchange);
     else outparam.#exchange.sendError(textFromErrorCode(response.val));
   }

@@ -83,7 +83,12 @@ export function waitForAny(waitables: readonly Waitable[], pump: MessagePump): U
     if (ready.length > 0) return Uint32Array.from(ready);
     for (const waitable of waitables) waitable.request();
     const instants = waitables.flatMap(({ readyAtNs }) => (readyAtNs === undefined ? [] : [readyAtNs]));
-    pump.pump(instants.reduce<bigint | undefined>((first, instant) => (first === undefined || instant < first ? instant : first), undefined));
+    pump.pump(
+      instants.reduce<bigint | undefined>(
+        (first, instant) => (first === undefined || instant < first ? instant : first),
+        undefined,
+      ),
+    );
   }
 }
 
@@ -142,12 +147,13 @@ export class OutputStream {
   }
 
   write(contents: Uint8Array): void {
-    if (contents.length > this.#sink.room()) throw new Error(`wrote ${contents.length} bytes to a stream that had room for ${this.#sink.room()}`);
+    if (contents.length > this.#sink.room())
+      throw new Error(`wrote ${contents.length} bytes to a stream that had room for ${this.#sink.room()}`);
     if (contents.length > 0) this.#sink.write(contents);
   }
 
   blockingWriteAndFlush(contents: Uint8Array): void {
-    for (let offset = 0; offset < contents.length; ) {
+    for (let offset = 0; offset < contents.length;) {
       waitForAny([this.#waitable()], this.#pump);
       const piece = contents.subarray(offset, offset + this.#sink.room());
       this.#sink.write(piece);
@@ -220,7 +226,10 @@ export function ioInterfaces(pump: MessagePump): Record<string, Record<string, u
       Pollable,
       poll(pollables: readonly Pollable[]) {
         if (pollables.length === 0) throw new Error("polled an empty list");
-        return waitForAny(pollables.map(({ waitable }) => waitable), pump);
+        return waitForAny(
+          pollables.map(({ waitable }) => waitable),
+          pump,
+        );
       },
     },
     "wasi:io/streams": { InputStream, OutputStream },
