@@ -48,6 +48,7 @@ export async function* streamFacts(deps: FactStreamDeps, request: FactStreamRequ
     unread.add(node.nodeId);
     wake.abort();
   });
+  request.signal.addEventListener("abort", unsubscribe, { once: true });
   try {
     yield { facts: [], positions, gap: false };
     while (!request.signal.aborted) {

@@ -30,9 +30,9 @@ export type SilencePolicy = {
   readonly lostAfterMs: number;
 };
 
-/** Suspect after one missed report (half an interval of grace for jitter), lost after 10 s, or three intervals if that is longer. */
+/** Suspect after one missed report (half an interval of grace for jitter), lost after 10 s, or two intervals if that is longer. */
 export function silencePolicyFromInterval(reportIntervalMs: number): SilencePolicy {
-  return { suspectAfterMs: reportIntervalMs * 1.5, lostAfterMs: Math.max(10_000, reportIntervalMs * 3) };
+  return { suspectAfterMs: reportIntervalMs * 1.5, lostAfterMs: Math.max(10_000, reportIntervalMs * 2) };
 }
 
 /** What to make of the node's reports. */

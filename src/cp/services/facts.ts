@@ -22,7 +22,7 @@ async function* watchFacts(
 ): AsyncGenerator<MessageInitShape<typeof WatchFactsResponseSchema>> {
   const after = positionsFromCursor(request.after, deps.limits.nodesMax);
   const only = request.instance === "" ? undefined : deps.reader.find(request.instance, "Cannot watch facts of instance").id;
-  const release = deps.streams.take(DOING);
+  const release = deps.streams.take(DOING, context.signal);
   try {
     const stream = streamFacts(
       { fleet: deps.fleet, clock: deps.clock, keepAliveMs: STREAM_KEEPALIVE_MS },

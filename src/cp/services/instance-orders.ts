@@ -45,7 +45,7 @@ export function instanceOrders(deps: ServiceDeps): Handlers {
 async function* tailLogs(deps: ServiceDeps, request: TailLogsRequest, context: HandlerContext): AsyncGenerator<Pick<NodeAgentServiceTailLogsResponse, "lines">> {
   const target = deps.reader.find(request.instance, "Cannot tail logs of instance");
   const what = doing("tail logs of", target);
-  const release = deps.streams.take(what);
+  const release = deps.streams.take(what, context.signal);
   const signal = AbortSignal.any([context.signal, deps.closing]);
   try {
     const { follow, lastLines, afterSequence } = request;

@@ -1,0 +1,122 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { placeInstance, type PlacementNode, type PlacementRequest } from "../../src/cp/placement.ts";
+import { isFault, Reason, type Fault } from "../../src/fault.ts";
+import { GuestKind } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
+import { NodeState } from "../../src/gen/wasmatrix/v1/node_pb.ts";
+import { nodeInfoOf } from "./node-history.ts";
+
+const DIGEST = `sha256:${"0".repeat(64)}`;
+const MEBIBYTE = 1024 ** 2;
+
+function nodeOf(nodeId: string, fields: Partial<Omit<PlacementNode, "info">> & Parameters<typeof nodeInfoOf>[0] = {}): PlacementNode {
+  const { state = NodeState.AVAILABLE, rebuilding = false, instances = 0, memoryBytes = 0, sameName = 0, ...info } = fields;
+  return { info: nodeInfoOf({ nodeId, ...info }), state, rebuilding, instances, memoryBytes, sameName };
+}
+
+function requestOf(fields: Partial<PlacementRequest> = {}): PlacementRequest {
+  return { instanceId: "a1", nodeId: "", labels: {}, kinds: [], memoryBytes: 64 * MEBIBYTE, moduleDigest: DIGEST, ...fields };
+}
+
+function refusal(nodes: readonly PlacementNode[], request: PlacementRequest): Fault {
+  try {
+    placeInstance(nodes, request);
+  } catch (error) {
+    if (isFault(error)) return error;
+    throw error;
+  }
+  throw new Error("it was placed");
+}
+
+describe("placing an instance", () => {
+  it("takes the least loaded node first, by the fuller of instances and memory", () => {
+    const nodes = [nodeOf("busy", { instances: 50 }), nodeOf("full-memory", { memoryBytes: 90 * 64 * MEBIBYTE }), nodeOf("idle", { instances: 1 })];
+    expect(placeInstance(nodes, requestOf())).toEqual(["idle", "busy", "full-memory"]);
+  });
+
+  it("counts load by share of capacity, not by number", () => {
+    const nodes = [nodeOf("small", { instances: 5, instancesMax: 10 }), nodeOf("large", { instances: 20, instancesMax: 100 })];
+    expect(placeInstance(nodes, requestOf())).toEqual(["large", "small"]);
+  });
+
+  it("prefers a node that holds the module, unless it is much fuller", () => {
+    const holder = (instances: number): PlacementNode => nodeOf("z-holder", { instances, moduleDigests: [DIGEST] });
+    expect(placeInstance([nodeOf("a"), holder(5)], requestOf())).toEqual(["z-holder", "a"]);
+    expect(placeInstance([nodeOf("a"), holder(50)], requestOf())).toEqual(["a", "z-holder"]);
+  });
+
+  it("spreads instances of one name", () => {
+    expect(placeInstance([nodeOf("a", { sameName: 2 }), nodeOf("b", { sameName: 1, instances: 10 })], requestOf())).toEqual(["b", "a"]);
+  });
+
+  it("chooses a rebuilding node only if there is no other", () => {
+    const rebuilding = nodeOf("a", { rebuilding: true });
+    expect(placeInstance([rebuilding, nodeOf("b", { instances: 90 })], requestOf())).toEqual(["b"]);
+    expect(placeInstance([rebuilding], requestOf())).toEqual(["a"]);
+  });
+
+  it("gives the same list for the same nodes in any order, and only nodes that fit", () => {
+    const nodes = fc.uniqueArray(
+      fc.record({
+        id: fc.constantFrom("a", "b", "c", "d", "e", "f"),
+        instances: fc.integer({ min: 0, max: 10 }),
+        state: fc.constantFrom(NodeState.AVAILABLE, NodeState.SUSPECT, NodeState.LOST, NodeState.LEFT),
+        sameName: fc.integer({ min: 0, max: 3 }),
+        zone: fc.constantFrom("x", "y"),
+      }),
+      { selector: ({ id }) => id, minLength: 1 },
+    );
+    fc.assert(
+      fc.property(
+        nodes.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }))),
+        ([all, shuffled]) => {
+          const toNodes = (some: typeof all): PlacementNode[] => some.map(({ id, zone, ...fields }) => nodeOf(id, { ...fields, instancesMax: 10, labels: { zone } }));
+          const request = requestOf({ labels: { zone: "x" } });
+          const fitting = all.filter(({ state, instances, zone }) => state === NodeState.AVAILABLE && instances < 10 && zone === "x").map(({ id }) => id);
+          if (fitting.length === 0) {
+            expect([Reason.NO_NODE_FITS, Reason.NODE_AT_CAPACITY]).toContain(refusal(toNodes(all), request).reason);
+            return;
+          }
+          const placed = placeInstance(toNodes(all), request);
+          expect([...placed].sort()).toEqual(fitting.sort());
+          expect(placeInstance(toNodes(shuffled), request)).toEqual(placed);
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+describe("when no node fits", () => {
+  it("counts for each requirement the nodes that fail it", () => {
+    const nodes = [nodeOf("a", { state: NodeState.LOST }), nodeOf("b", { state: NodeState.LOST, instances: 100 }), nodeOf("c", { guestKinds: [GuestKind.COMMAND] })];
+    const error = refusal(nodes, requestOf({ labels: { zone: "x" }, kinds: [GuestKind.HTTP] }));
+    expect(error.reason).toBe(Reason.NO_NODE_FITS);
+    expect(error.message).toBe('Cannot start instance "a1": no node fits (of 3 known: 2 not available, 3 without the labels zone=x, 1 without room for 64 MiB, 1 cannot host such a module)');
+  });
+
+  it("says that nodes are full if room is all that is wanting", () => {
+    const full = [nodeOf("a", { instances: 100 }), nodeOf("b", { state: NodeState.LOST })];
+    expect(refusal(full, requestOf()).reason).toBe(Reason.NODE_AT_CAPACITY);
+    expect(placeInstance([nodeOf("a", { instances: 99 })], requestOf())).toEqual(["a"]);
+  });
+
+  it("counts memory against what is asked for", () => {
+    const node = nodeOf("a", { memoryMaxBytes: BigInt(100 * MEBIBYTE), memoryBytes: 60 * MEBIBYTE });
+    expect(refusal([node], requestOf({ memoryBytes: 41 * MEBIBYTE })).reason).toBe(Reason.NODE_AT_CAPACITY);
+    expect(placeInstance([node], requestOf({ memoryBytes: 40 * MEBIBYTE }))).toEqual(["a"]);
+  });
+
+  it("tells an unknown wanted node from one that cannot take it", () => {
+    expect(refusal([nodeOf("a")], requestOf({ nodeId: "b" })).reason).toBe(Reason.NODE_NOT_FOUND);
+    const lost = refusal([nodeOf("a", { state: NodeState.LOST }), nodeOf("b")], requestOf({ nodeId: "a" }));
+    expect(lost.reason).toBe(Reason.NO_NODE_FITS);
+    expect(lost.message).toContain('("a": 1 not available)');
+    expect(placeInstance([nodeOf("a"), nodeOf("b")], requestOf({ nodeId: "b" }))).toEqual(["b"]);
+  });
+
+  it("says so when nobody has reported, and when a node cannot be dialled", () => {
+    expect(refusal([], requestOf()).message).toContain("no node has reported yet");
+    expect(refusal([nodeOf("a", { address: "" })], requestOf()).message).toContain("1 cannot be dialled");
+  });
+});
