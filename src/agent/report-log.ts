@@ -44,6 +44,8 @@ export interface ReportLog {
   append(draft: FactDraft): Fact;
   /** The next facts after `sequence`, in order and without gaps; `undefined` if some are no longer kept, or never were. */
   after(sequence: number): readonly Fact[] | undefined;
+  /** The youngest facts that fit into one report, in order and without gaps. */
+  youngest(): readonly Fact[];
 }
 
 /** An empty log of a new life. */
@@ -67,6 +69,9 @@ export function createReportLog(
       head = 0;
     }
   };
+
+  const isFull = (facts: number, bytes: number): boolean =>
+    facts >= limits.reportMaxFacts || bytes >= limits.reportMaxBytes;
 
   return {
     epoch: life.epoch,
@@ -99,8 +104,19 @@ export function createReportLog(
       let bytes = 0;
       for (let index = head + (from - oldest + 1); index < kept.length; index++) {
         const entry = kept[index];
-        if (entry === undefined || facts.length >= limits.reportMaxFacts || bytes >= limits.reportMaxBytes) break;
+        if (entry === undefined || isFull(facts.length, bytes)) break;
         facts.push(entry.fact);
+        bytes += entry.bytes;
+      }
+      return facts;
+    },
+    youngest() {
+      const facts: Fact[] = [];
+      let bytes = 0;
+      for (let index = kept.length - 1; index >= head; index--) {
+        const entry = kept[index];
+        if (entry === undefined || isFull(facts.length, bytes)) break;
+        facts.unshift(entry.fact);
         bytes += entry.bytes;
       }
       return facts;

@@ -18,20 +18,22 @@ export type ReportPosition =
 /** What the next report carries. */
 export type ReportContent =
   | { readonly kind: "facts"; readonly after: number; readonly facts: readonly Fact[] }
-  | { readonly kind: "page"; readonly page: Snapshot }
+  /** A page of a snapshot; the first brings the recent past along, so that a cold control plane can tell what happened. */
+  | { readonly kind: "page"; readonly page: Snapshot; readonly facts: readonly Fact[] }
   /** A snapshot is due: take one and go on with `paging`. */
   | { readonly kind: "take-snapshot" }
   /** Only that the node lives. */
   | { readonly kind: "heartbeat" };
 
 /** Chooses the content of the next report. */
-export function planReport(position: ReportPosition, log: Pick<ReportLog, "after">): ReportContent {
+export function planReport(position: ReportPosition, log: Pick<ReportLog, "after" | "youngest">): ReportContent {
   switch (position.kind) {
     case "behind":
       return { kind: "take-snapshot" };
     case "paging": {
       const page = position.pages[position.next];
-      return page === undefined ? { kind: "take-snapshot" } : { kind: "page", page };
+      if (page === undefined) return { kind: "take-snapshot" };
+      return { kind: "page", page, facts: position.next === 0 ? log.youngest() : [] };
     }
     case "holds": {
       const facts = log.after(position.sequence);

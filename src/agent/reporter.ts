@@ -181,12 +181,14 @@ function isLast(content: ReportContent, facts: ReportLog): boolean {
 }
 
 function requestFrom(deps: ReporterDeps, content: ReportContent, leaving: boolean): ReportStatusRequest {
-  const afterSequence = content.kind === "facts" ? content.after : deps.facts.sequence;
+  const facts = content.kind === "facts" || content.kind === "page" ? content.facts : [];
+  const first = facts[0]?.sequence;
+  const afterSequence = first === undefined ? BigInt(deps.facts.sequence) : first - 1n;
   return create(ReportStatusRequestSchema, {
     info: deps.nodeInfo(),
     epoch: deps.facts.epoch,
-    afterSequence: BigInt(afterSequence),
-    facts: content.kind === "facts" ? [...content.facts] : [],
+    afterSequence,
+    facts: [...facts],
     ...(content.kind === "page" ? { snapshot: content.page } : {}),
     load: deps.load(),
     leaving,

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import {
+  fromBinary,
   fromJson,
   toJson,
   type DescMethod,
@@ -104,7 +105,7 @@ function grpcJsClient(baseUrl: string): ApiClient {
     name: "grpc-js from the .proto files",
     streamsIn: true,
     streamsOut: true,
-    close: () => void (client as grpc.Client).close(),
+    close: () => (client as grpc.Client).close(),
     call: (method, ...requests) =>
       new Promise((resolve) => {
         const messages: JsonValue[] = [];
@@ -178,13 +179,19 @@ function answerFromJson(text: string): ApiAnswer {
     .split(/(?<=\})\s*\n(?=\{)/)
     .filter((each) => each !== "")
     .map((each) => JSON.parse(each) as Record<string, JsonValue>);
-  const error = documents.find((each) => typeof each["code"] === "string" && ("message" in each || "details" in each));
-  if (error === undefined) return { kind: "messages", messages: documents };
+  const error = documents.find((each) => "message" in each || "details" in each);
+  const code = error?.["code"];
+  if (typeof code !== "string") return { kind: "messages", messages: documents };
   return {
     kind: "error",
-    code: String(error["code"]),
-    reason: /"REASON_(\w+)"/.exec(JSON.stringify(error))?.[1] ?? "",
+    code,
+    reason: reasonFromDetail(/"value":"([\w+/-]+)"/.exec(JSON.stringify(error))?.[1]),
   };
+}
+
+/** JSON carries the detail as the base64 of its binary form, without padding. */
+function reasonFromDetail(value: string | undefined): string {
+  return value === undefined ? "" : reasonName(fromBinary(ErrorDetailSchema, Buffer.from(value, "base64")).reason);
 }
 
 /** grpc-js hands the details over as bytes: a google.rpc.Status with our detail inside an Any. */

@@ -79,7 +79,7 @@ describe("when the agent is killed", () => {
     agent = startAgent();
 
     await vi.waitFor(async () => {
-      const states = new Map((await instances("--all")).map((each) => [each.id, each]));
+      const states = new Map((await instances(true)).map((each) => [each.id, each]));
       expect(states.get(kept)).toMatchObject({ state: "INSTANCE_STATE_RUNNING", restartCount: 1 });
       expect(states.get(lost)).toMatchObject({
         state: "INSTANCE_STATE_LOST",
@@ -169,10 +169,15 @@ async function run(...args: readonly string[]): Promise<string> {
   return id;
 }
 
-async function instances(...flags: readonly string[]): Promise<readonly Seen[]> {
-  const { stdout } = await wasmatrix("ps", "--json", ...flags);
-  const parsed = JSON.parse(stdout) as { readonly instances?: readonly Seen[] };
-  return parsed.instances ?? [];
+/** Asks the API itself: a process for each look would take longer than what is looked for. */
+async function instances(includeEnded: boolean = false): Promise<readonly Seen[]> {
+  const response = await fetch(`${address()}/wasmatrix.v1.ControlPlaneService/ListInstances`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ includeEnded }),
+  });
+  const { instances: seen } = (await response.json()) as { readonly instances?: readonly Seen[] };
+  return seen ?? [];
 }
 
 async function visit(name: string): Promise<string> {

@@ -37,7 +37,7 @@ const names: readonly string[] = createApiClients("http://127.0.0.1:1").map((cli
 });
 
 describe.each(names)("%s", (name) => {
-  const client = (): ApiClient => clients.find((each) => each.name === name) ?? expect.unreachable();
+  const client = (): ApiClient => find(name);
 
   test("starts, invokes, finds and stops an instance", async () => {
     const started = only(await client().call("StartInstance", start(`key-${name}`)));
@@ -78,6 +78,12 @@ describe.each(names)("%s", (name) => {
   });
 });
 
+function find(name: string): ApiClient {
+  const client = clients.find((each) => each.name === name);
+  if (client === undefined) throw new Error(`Cannot find the client ${name}`);
+  return client;
+}
+
 function start(idempotencyKey: string): { [key: string]: JsonValue } {
   return { idempotencyKey, spec: { name: "calculator" }, module: { inline: functionsModule } };
 }
@@ -93,5 +99,5 @@ function read(value: JsonValue, ...path: readonly string[]): string {
   let current: JsonValue | undefined = value;
   for (const key of path)
     current = typeof current === "object" && current !== null && !Array.isArray(current) ? current[key] : undefined;
-  return String(current);
+  return typeof current === "string" ? current : JSON.stringify(current);
 }
