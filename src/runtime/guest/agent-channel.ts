@@ -92,7 +92,7 @@ export function openAgentChannel(port: MessagePort, wake: SharedArrayBuffer): Ag
     },
     writeOutput(stream, bytes) {
       for (let offset = 0; offset < bytes.length; offset += OUTPUT_WINDOW_BYTES) {
-        const piece = bytes.slice(offset, offset + OUTPUT_WINDOW_BYTES);
+        const piece = new Uint8Array(bytes.subarray(offset, offset + OUTPUT_WINDOW_BYTES));
         while (outputAheadBytes > 0 && outputAheadBytes + piece.length > OUTPUT_WINDOW_BYTES) {
           const message = wait();
           if (message !== undefined && !isAbsorbed(message)) deferred.push(message);

@@ -82,7 +82,7 @@ export function createHttpExchange(request: RequestMessage, channel: AgentChanne
     request: () => channel.post({ kind: "awaitReader" }),
     write(bytes) {
       aheadBytes += bytes.length;
-      channel.post({ kind: "body", bytes: bytes.slice() });
+      channel.post({ kind: "body", bytes: new Uint8Array(bytes) });
     },
   };
 

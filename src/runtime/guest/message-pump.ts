@@ -51,7 +51,7 @@ export function createMessagePump(channel: AgentChannel): MessagePump {
         return acceptExchange(message);
       case "invoke":
       case "request":
-        throw new Error(`a ${message.kind} came during a call`);
+        throw new Error(`the agent began a call within a call (${message.kind})`);
     }
   }
 

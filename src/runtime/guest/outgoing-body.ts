@@ -54,7 +54,7 @@ export class OutgoingBody {
       request: () => this.#exchange?.responseBody.request(),
       write: (bytes) => {
         if (this.#exchange !== undefined) return this.#exchange.responseBody.write(bytes);
-        this.#waiting.push(bytes.slice());
+        this.#waiting.push(new Uint8Array(bytes));
         unattachedBytes += bytes.length;
       },
     };
