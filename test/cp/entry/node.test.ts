@@ -1,0 +1,243 @@
+import { execFile } from "node:child_process";
+import { connect as connectTcp } from "node:net";
+import { connect as connectHttp2 } from "node:http2";
+import { promisify } from "node:util";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Code, createClient, type Transport } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import { createConnectTransport as createWebTransport } from "@connectrpc/connect-web";
+import { afterEach, describe, expect, it } from "vitest";
+import { serveControlPlane, type ControlPlaneOptions, type RunningControlPlane } from "../../../src/cp/entry/node.ts";
+import { Reason } from "../../../src/fault.ts";
+import { ControlPlaneService } from "../../../src/gen/wasmatrix/v1/control_plane_pb.ts";
+import { FactKind } from "../../../src/gen/wasmatrix/v1/fact_pb.ts";
+import { NodeAgentService } from "../../../src/gen/wasmatrix/v1/node_agent_pb.ts";
+import { listenOnePort, type OnePort } from "../../../src/listen/one-port.ts";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { silentLog } from "../../../src/log.ts";
+import { rpcClientInterceptors } from "../../../src/rpc/client-interceptors.ts";
+import { faultTransport } from "../../../src/rpc/fault-transport.ts";
+import { createMemoryAgent, type MemoryAgent } from "../memory-agent.ts";
+import { idOf, instanceOf } from "../node-history.ts";
+import { inline, reasonOf } from "../test-fleet.ts";
+
+const running: { close(): Promise<unknown> }[] = [];
+afterEach(async () => {
+  for (const each of running.splice(0).reverse()) await each.close();
+});
+
+async function serve(options: Partial<ControlPlaneOptions> = {}): Promise<RunningControlPlane> {
+  const controlPlane = await serveControlPlane({ port: 0, log: silentLog, ...options });
+  running.push({ close: () => controlPlane.close(100) });
+  return controlPlane;
+}
+
+/** An agent that is dialled over a real connection, as the control plane's transports do it. */
+async function joinAgent(controlPlane: RunningControlPlane, options: { token?: string; ingressAddress?: string } = {}): Promise<MemoryAgent> {
+  const interceptors = rpcClientInterceptors({ token: options.token });
+  const back = faultTransport(createConnectTransport({ httpVersion: "1.1", baseUrl: controlPlane.url, interceptors }));
+  let agent: MemoryAgent | undefined;
+  const port: OnePort = await listenOnePort({
+    host: "127.0.0.1",
+    port: 0,
+    portFlag: "--port",
+    handler: connectNodeAdapter({
+      routes: (router) => {
+        const forward = createClient(NodeAgentService, { unary: (...call) => transportOf(agent).unary(...call), stream: (...call) => transportOf(agent).stream(...call) });
+        router.service(NodeAgentService, {
+          startInstance: (request) => forward.startInstance(request),
+          stopInstance: (request) => forward.stopInstance(request),
+          pushModule: (pieces) => forward.pushModule(pieces),
+          tailLogs: (request, context) => forward.tailLogs(request, { signal: context.signal }),
+        });
+      },
+    }),
+  });
+  running.push(port);
+  agent = createMemoryAgent({ address: port.url, ...(options.ingressAddress === undefined ? {} : { ingressAddress: options.ingressAddress }) }, () => back);
+  await agent.report();
+  return agent;
+}
+
+function transportOf(agent: MemoryAgent | undefined): Transport {
+  if (agent) return agent.transport;
+  throw new Error("the agent is not there yet");
+}
+
+const curl = async (...args: readonly string[]): Promise<{ status: number; body: string }> => {
+  const { stdout } = await promisify(execFile)("curl", ["-sS", "--max-time", "20", "-w", "\n%{http_code}", ...args], { maxBuffer: 64 * 1024 ** 2 });
+  const cut = stdout.lastIndexOf("\n");
+  return { status: Number(stdout.slice(cut + 1)), body: stdout.slice(0, cut) };
+};
+
+const METHOD = "/wasmatrix.v1.ControlPlaneService/ListNodes";
+
+describe("a control plane's one port", () => {
+  it("answers plain JSON by curl", async () => {
+    const { url } = await serve();
+    const { status, body } = await curl("-H", "content-type: application/json", "-d", "{}", url + METHOD);
+    expect([status, JSON.parse(body)]).toEqual([200, {}]);
+    const missing = await curl("-H", "content-type: application/json", "-d", '{"instance":"nobody"}', `${url}/wasmatrix.v1.ControlPlaneService/QueryInstance`);
+    expect(missing.status).toBe(404);
+    expect(JSON.parse(missing.body)).toMatchObject({ code: "not_found", message: expect.stringContaining("no instance has this id") as string });
+  });
+
+  it.each([
+    ["Connect over HTTP/1.1", (baseUrl: string) => createConnectTransport({ httpVersion: "1.1", baseUrl })],
+    ["Connect over HTTP/2", (baseUrl: string) => createConnectTransport({ httpVersion: "2", baseUrl })],
+    ["gRPC over HTTP/2 cleartext", (baseUrl: string) => createGrpcTransport({ baseUrl })],
+    ["gRPC-Web over HTTP/1.1", (baseUrl: string) => createGrpcWebTransport({ httpVersion: "1.1", baseUrl })],
+    ["Connect by fetch", (baseUrl: string) => createWebTransport({ baseUrl })],
+  ])("serves %s: unary, both streams, and typed errors", async (_, transportTo) => {
+    const controlPlane = await serve();
+    const agent = await joinAgent(controlPlane);
+    const client = createClient(ControlPlaneService, faultTransport(transportTo(controlPlane.url)));
+    const { instance } = await client.startInstance({ spec: { name: "web" }, module: inline() });
+    expect(agent.instances.has(instance?.id ?? "")).toBe(true);
+    const kinds: FactKind[] = [];
+    for await (const { facts } of client.watchFacts({})) kinds.push(...facts.map(({ kind }) => kind));
+    expect(kinds).toEqual([FactKind.INSTANCE_STARTING, FactKind.INSTANCE_RUNNING]);
+    const lines: string[] = [];
+    for await (const message of client.tailLogs({ instance: "web" })) lines.push(...message.lines.map(({ text }) => text));
+    expect(lines).toEqual(["hello"]);
+    expect(await reasonOf(client.queryInstance({ instance: "nobody" }))).toBe(Reason.INSTANCE_NOT_FOUND);
+    expect(await reasonOf(client.queryInstance({ instance: "" }))).toBe(Reason.INVALID_REQUEST);
+  });
+
+  it("says that it lives, whether it is ready, and what it waits for", async () => {
+    const controlPlane = await serve();
+    expect(await curl(`${controlPlane.url}/healthz`)).toEqual({ status: 200, body: '{"status":"ok"}' });
+    expect(await curl(`${controlPlane.url}/readyz`)).toEqual({ status: 503, body: '{"status":"waiting for first reports","rebuilding":[]}' });
+    const client = createClient(ControlPlaneService, createConnectTransport({ httpVersion: "1.1", baseUrl: controlPlane.url }));
+    await client.registerNode({ info: { nodeId: "n7", protocolVersion: 1 }, epoch: "e1" });
+    expect(await curl(`${controlPlane.url}/readyz`)).toEqual({ status: 503, body: '{"status":"rebuilding","rebuilding":["n7"]}' });
+    await client.reportStatus({ info: { nodeId: "n7", protocolVersion: 1 }, epoch: "e1", snapshot: { pageCount: 1 } });
+    expect(await curl(`${controlPlane.url}/readyz`)).toEqual({ status: 200, body: '{"status":"ready","rebuilding":[]}' });
+    expect((await curl(`${controlPlane.url}/nothing`)).status).toBe(404);
+  });
+
+  it("counts instances, nodes, calls and restarts for Prometheus", async () => {
+    const controlPlane = await serve();
+    const agent = await joinAgent(controlPlane);
+    agent.change(instanceOf({ id: idOf(1) }), FactKind.INSTANCE_RESTARTING);
+    agent.change(instanceOf({ id: idOf(1) }), FactKind.CAPABILITY_DENIED);
+    await agent.settled();
+    await curl("-H", "content-type: application/json", "-d", '{"instance":"nobody"}', `${controlPlane.url}/wasmatrix.v1.ControlPlaneService/QueryInstance`);
+    await curl("-H", "host: nobody.localhost", controlPlane.url);
+    const { body } = await curl(`${controlPlane.url}/metrics`);
+    for (const line of [
+      'wasmatrix_instances{state="running"} 1',
+      'wasmatrix_instances{state="unknown"} 0',
+      'wasmatrix_nodes{state="available"} 1',
+      "wasmatrix_nodes_rebuilding 0",
+      "wasmatrix_instance_restarts_total 1",
+      "wasmatrix_capability_denials_total 1",
+      'wasmatrix_gateway_requests_total{status="404"} 1',
+      'wasmatrix_rpc_duration_seconds_count{service="ControlPlaneService",method="QueryInstance",code="not_found"} 1',
+      'wasmatrix_rpc_duration_seconds_bucket{service="ControlPlaneService",method="QueryInstance",code="not_found",le="+Inf"} 1',
+    ]) expect(body.split("\n")).toContain(line);
+    for (const line of body.split("\n").filter((each) => each !== "")) expect(line).toMatch(/^(# (HELP|TYPE) .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [\d.e+-]+)$/);
+  });
+
+  it("wants the token where one is set, for calls and metrics but not for health, and no other one", async () => {
+    const controlPlane = await serve({ token: "s3cret" });
+    const json = ["-H", "content-type: application/json", "-d", "{}"];
+    expect((await curl(...json, controlPlane.url + METHOD)).status).toBe(401);
+    expect((await curl(...json, "-H", "authorization: Bearer wrong", controlPlane.url + METHOD)).status).toBe(401);
+    expect((await curl(...json, "-H", "authorization: Bearer s3cret", controlPlane.url + METHOD)).status).toBe(200);
+    expect(await curl(`${controlPlane.url}/metrics`)).toEqual({ status: 401, body: "UNAUTHENTICATED: Cannot read metrics: no token was sent\n" });
+    expect((await curl("-H", "authorization: Bearer wrong", `${controlPlane.url}/metrics`)).body).toContain("the token is wrong");
+    expect((await curl("-H", "authorization: Bearer s3cret", `${controlPlane.url}/metrics`)).status).toBe(200);
+    expect((await curl(`${controlPlane.url}/healthz`)).status).toBe(200);
+    const agent = await joinAgent(controlPlane, { token: "s3cret" });
+    expect(agent.nodeId).toBe("n1");
+  });
+
+  it("refuses to be reached from elsewhere without a token, and says what to set", async () => {
+    await expect(serveControlPlane({ host: "0.0.0.0", port: 0, log: silentLog })).rejects.toThrow(/set --token or WASMATRIX_TOKEN/);
+  });
+
+  it("names the flag when its port is taken", async () => {
+    const { port } = await serve();
+    await expect(serveControlPlane({ port, log: silentLog })).rejects.toThrow(/port is taken; choose another with --port$/);
+  });
+
+  it("refuses a message over the limit, and the next request is none the worse for it", async () => {
+    const { url, port } = await serve();
+    const client = createClient(ControlPlaneService, faultTransport(createConnectTransport({ httpVersion: "1.1", baseUrl: url })));
+    const args = (bytes: number): { instance: string; function: string; argsJson: string } => ({ instance: "x".repeat(bytes), function: "f", argsJson: "[]" });
+    await expect(client.invokeInstance(args(5 * 1024 ** 2))).rejects.toMatchObject({ code: Code.ResourceExhausted });
+    expect(await reasonOf(client.invokeInstance(args(10)))).toBe(Reason.INSTANCE_NOT_FOUND);
+    // Pipelined on one connection: what is left of the first body must not be taken for a request.
+    const said = await new Promise<string>((resolve, reject) => {
+      let text = "";
+      const socket = connectTcp(port, "127.0.0.1", () => {
+        socket.write(`POST ${METHOD} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50000000\r\n\r\n${" ".repeat(5 * 1024 ** 2)}`);
+      });
+      socket.on("data", (chunk) => (text += chunk.toString()));
+      socket.on("close", () => resolve(text));
+      socket.on("error", (error) => (text === "" ? reject(error) : resolve(text)));
+    });
+    expect(said).toMatch(/^HTTP\/1\.1 429 .*\r\n(?:.*\r\n)*connection: close\r\n/i);
+    expect(said.match(/HTTP\/1\.1/g)).toHaveLength(1);
+  });
+
+  it("closes at once though streams are open, and twice is as good as once", async () => {
+    const controlPlane = await serveControlPlane({ port: 0, log: silentLog });
+    const client = createClient(ControlPlaneService, faultTransport(createConnectTransport({ httpVersion: "2", baseUrl: controlPlane.url })));
+    const stream = client.watchFacts({ follow: true })[Symbol.asyncIterator]();
+    await stream.next();
+    const ended = reasonOf(stream.next());
+    await Promise.all([controlPlane.close(5_000), controlPlane.close(5_000)]);
+    expect(await ended).toBe(Reason.SHUTTING_DOWN);
+    await expect(curl(`${controlPlane.url}/healthz`)).rejects.toThrow(/connect/);
+  });
+});
+
+describe("the gateway on the same port", () => {
+  async function serveGuest(): Promise<RunningControlPlane> {
+    const guest = createServer((request, response) => {
+      if (request.url?.endsWith("/break")) {
+        response.write("half");
+        setImmediate(() => response.destroy());
+        return;
+      }
+      response.writeHead(200, { "x-url": request.url ?? "" });
+      request.pipe(response);
+    });
+    await new Promise<void>((resolve) => guest.listen(0, "127.0.0.1", resolve));
+    running.push({ close: () => new Promise((resolve) => guest.close(resolve).closeAllConnections()) });
+    const controlPlane = await serve();
+    const agent = await joinAgent(controlPlane, { ingressAddress: `http://127.0.0.1:${(guest.address() as AddressInfo).port}` });
+    agent.change(instanceOf({ id: idOf(1), name: "web" }), FactKind.INSTANCE_RUNNING);
+    await agent.settled();
+    return controlPlane;
+  }
+
+  it("takes requests by host before anything of the control plane's own, and by path", async () => {
+    const { url } = await serveGuest();
+    const body = "x".repeat(100_000);
+    for (const path of [METHOD, "/healthz", "/metrics"]) expect((await curl("-H", "host: web.localhost", "-d", "hi", url + path)).body).toBe("hi");
+    expect((await curl("-d", body, `${url}/-/web/echo`)).body).toBe(body);
+    expect(await curl(`${url}/-/nobody/`)).toEqual({ status: 404, body: 'NAME_NOT_SERVED: Cannot pass request on: no live HTTP instance has the name "nobody"\n' });
+    expect((await curl("-I", `${url}/-/web/`)).status).toBe(200);
+    expect((await curl("-X", "TRACE", `${url}/-/web/`)).status).toBe(400);
+  });
+
+  it("takes them over HTTP/2 as well", async () => {
+    const { url } = await serveGuest();
+    expect((await curl("--http2-prior-knowledge", "-d", "hi", `${url}/-/web/`)).body).toBe("hi");
+    const session = connectHttp2(url);
+    const stream = session.request({ ":path": "/-/web/a", ":method": "GET" });
+    const headers = await new Promise<Record<string, unknown>>((resolve) => stream.once("response", resolve));
+    expect([headers[":status"], headers["x-url"]]).toEqual([200, "/-/web/a"]);
+    stream.resume();
+    session.close();
+  });
+
+  it("cuts the connection when an instance breaks off in the midst of its answer, rather than ending it as if whole", async () => {
+    const { url } = await serveGuest();
+    await expect(curl(`${url}/-/web/break`)).rejects.toThrow(/transfer closed|chunked/i);
+  });
+});
