@@ -1,7 +1,7 @@
 /** Transpiled components on disk. An entry that is damaged counts as missing; deleting the folder is always safe. */
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Component } from "./component.ts";
 import type { TranspiledComponent } from "./component-glue.ts";
 
@@ -65,15 +65,18 @@ export function openComponentCache(
       } finally {
         await rm(draft, { force: true });
       }
-      await trim(entries, maxBytes);
+      await trim(entries, basename(target), maxBytes);
     },
   };
 }
 
-async function trim(entries: string, maxBytes: number): Promise<void> {
+/** Removes what was used longest ago; `newest` is what has just been written. */
+async function trim(entries: string, newest: string, maxBytes: number): Promise<void> {
   const names = (await readdir(entries)).filter((name) => name.endsWith(SUFFIX));
   const files = await Promise.all(names.map(async (name) => ({ name, ...(await sizeAndUse(join(entries, name))) })));
-  files.sort((left, right) => right.usedMs - left.usedMs);
+  const usedMs = (file: { name: string; usedMs: number }): number =>
+    file.name === newest ? Number.POSITIVE_INFINITY : file.usedMs;
+  files.sort((left, right) => usedMs(right) - usedMs(left));
   let total = 0;
   for (const { name, bytes } of files) {
     total += bytes;

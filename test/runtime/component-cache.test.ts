@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -88,9 +88,12 @@ describe("the cache of compiled components", () => {
       true,
       true,
     ]);
+    const path = (index: number): string => join(folder, "v1", `${digest(index).slice("sha256:".length)}.component`);
+    for (const index of [1, 3]) await utimes(path(index), 1_000, 1_000);
+    await utimes(path(2), 900, 900);
     await cache.put(digest(4), SMALL);
-    expect((await readdir(join(folder, "v1"))).length).toBe(3);
-    expect(await cache.get(digest(4))).toBeDefined();
+    const kept = await Promise.all([1, 2, 3, 4].map(async (index) => (await cache.get(digest(index))) !== undefined));
+    expect(kept).toEqual([true, false, true, true]);
   });
 
   it("leaves no drafts behind, also when several write the same entry at once", async () => {
