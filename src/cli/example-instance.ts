@@ -15,6 +15,7 @@ import { chooseModule } from "./module-choice.ts";
 import { packageUrl } from "./package-version.ts";
 import { createProgressBar } from "./progress-bar.ts";
 import { createInstanceStarter } from "./start-instance.ts";
+import { waitUntilRunning } from "./wait-for-instance.ts";
 
 /** The name under which the example answers. */
 export const EXAMPLE_NAME = "hello";
@@ -22,11 +23,15 @@ export const EXAMPLE_NAME = "hello";
 const FOLDER = new URL("examples/http-counter/", packageUrl);
 const POLL_MS = 100;
 const SNAPSHOT_MAX_MS = 15_000;
+const RUNNING_MAX_MS = 20_000;
 
-/** The example that lives already, as after a second start, or else a new one. */
+/** The example that lives already, as after a second start, or else a new one; running, unless it takes more than 20 s. */
 export async function ensureExample(io: CliIo, session: ControlPlaneSession): Promise<Instance> {
-  const live = await liveExample(io, session);
-  if (live !== undefined) return live;
+  const instance = (await liveExample(io, session)) ?? (await startExample(io, session));
+  return waitUntilRunning({ io, session, instance }, RUNNING_MAX_MS);
+}
+
+async function startExample(io: CliIo, session: ControlPlaneSession): Promise<Instance> {
   const module = await chooseModule(await exampleFile(), { digest: "", signal: io.signal });
   const totalBytes = module.kind === "bytes" ? module.bytes.length : 0;
   const createProgress = (): ReturnType<typeof createProgressBar> =>

@@ -1,5 +1,6 @@
 /** The outside world of a real process, for `runCli`. */
 import { homedir } from "node:os";
+import { addAbortSignal } from "node:stream";
 import type { WriteStream } from "node:tty";
 import { systemClock, systemEntropy } from "../clock.ts";
 import { Interrupt, OutputClosed, type CliIo, type OutputStream } from "./cli-io.ts";
@@ -18,8 +19,9 @@ export function createProcessIo(): CliIo {
     stdout: createOutputStream(process.stdout, () => controller.abort(new OutputClosed())),
     // Without a reader of stderr the command's work still counts.
     stderr: createOutputStream(process.stderr, () => undefined),
+    // Opened only if it is read; a Ctrl-C ends the wait for it.
     get stdin() {
-      return process.stdin;
+      return addAbortSignal(controller.signal, process.stdin);
     },
     env: process.env,
     homeDir: homedir(),

@@ -21,39 +21,47 @@ export type WaitOptions = {
   readonly lines: LineStreamOptions;
 };
 
+/** Waits until an instance runs or has ended, at most `maxMs`; answers it as it is then, whether it runs or not. */
+export async function waitUntilRunning(options: Omit<WaitOptions, "lines">, maxMs: number): Promise<Instance> {
+  return poll(options, { isAwaited: isRunningOrEnded, maxMs });
+}
+
 /** A command: waits until it has ended for good. Others: until they run or have ended. Answers the instance as it is then. */
 export async function waitForInstance(options: WaitOptions): Promise<Instance> {
   const { io, session, instance } = options;
   if (instance.kind !== GuestKind.COMMAND)
-    return poll(options, (now) => now.state === InstanceState.RUNNING || hasEnded(now));
+    return poll(options, { isAwaited: isRunningOrEnded, maxMs: Number.POSITIVE_INFINITY });
   const show = createLineStream(io, options.lines);
   // Ends with the instance; also for one that has ended already, whose lines are kept.
   for await (const { lines } of session.client.tailLogs({ instance: instance.id, follow: true }, session.call()))
     await show(lines);
-  return poll(options, hasEnded, END_REPORT_MAX_MS);
+  const ended = await poll(options, { isAwaited: hasEnded, maxMs: END_REPORT_MAX_MS });
+  if (hasEnded(ended)) return ended;
+  throw fault(
+    Reason.CALL_TIMED_OUT,
+    `Cannot tell how instance "${instance.id}" ended: its output has ended, but its node has not reported its end`,
+    { subject: instance.id },
+  );
 }
 
+function isRunningOrEnded(instance: Instance): boolean {
+  return instance.state === InstanceState.RUNNING || hasEnded(instance);
+}
+
+type Poll = { readonly isAwaited: (instance: Instance) => boolean; readonly maxMs: number };
+
 async function poll(
-  options: WaitOptions,
-  isAwaited: (instance: Instance) => boolean,
-  maxMs = Number.POSITIVE_INFINITY,
+  { io, session, instance }: Omit<WaitOptions, "lines">,
+  { isAwaited, maxMs }: Poll,
 ): Promise<Instance> {
-  const { io, session } = options;
   const startMs = io.clock.nowMs();
-  let { instance } = options;
-  while (!isAwaited(instance)) {
-    if (io.clock.nowMs() - startMs > maxMs) {
-      throw fault(
-        Reason.CALL_TIMED_OUT,
-        `Cannot tell how instance "${instance.id}" ended: its output has ended, but its node has not reported its end`,
-        { subject: instance.id },
-      );
-    }
+  let now = instance;
+  while (!isAwaited(now) && io.clock.nowMs() - startMs < maxMs) {
     await sleep(io.clock, POLL_MS, io.signal);
     io.signal.throwIfAborted();
-    instance = answered(await session.client.queryInstance({ instance: instance.id }, session.call(ASK_TIMEOUT_MS)));
+    now = answered(await session.client.queryInstance({ instance: instance.id }, session.call(ASK_TIMEOUT_MS)));
   }
-  return instance;
+  return now;
 }
 
 /** How an instance came out: the exit code, and the sentence to tell if it did not go well. Pure. */

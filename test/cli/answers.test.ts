@@ -4,6 +4,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterEach, describe, expect, test } from "vitest";
 import { factLine } from "../../src/cli/commands/facts.ts";
 import { detailsOf } from "../../src/cli/commands/inspect.ts";
+import { Interrupt } from "../../src/cli/cli-io.ts";
 import { enumFromWord, wordFromEnum } from "../../src/cli/enum-word.ts";
 import { stateText } from "../../src/cli/instance-text.ts";
 import { outcomeOf } from "../../src/cli/wait-for-instance.ts";
@@ -275,6 +276,70 @@ describe("run", () => {
     expect(result).toMatchObject({
       code: 5,
       stderr: expect.stringContaining("note: still there: abcdefgh0123456789xy"),
+    });
+  });
+});
+
+describe("Ctrl-C", () => {
+  test("during a start says how to get that instance, and leaves none behind that it knows of", async () => {
+    const controller = new AbortController();
+    const stopped: string[] = [];
+    const address = await urlOf({
+      startInstance: async ({ idempotencyKey }, { signal }) => {
+        if (idempotencyKey === "k-1") return { instance: instanceWith() };
+        controller.abort(new Interrupt("SIGINT"));
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        throw fault(Reason.CANCELED, "Given up");
+      },
+      stopInstance: ({ instance }) => {
+        stopped.push(instance);
+        return { instance: instanceWith({ state: InstanceState.STOPPED }) };
+      },
+    });
+    const argv = ["run", DIGEST, "--count", "2", "--idempotency-key", "k", "--address", address];
+    const result = await runCaptured(argv, { signal: controller.signal });
+    expect(result).toMatchObject({
+      code: 130,
+      stdout: "",
+      stderr: expect.stringContaining("run it again with --idempotency-key k "),
+    });
+    // The first start may have been cut off, too, before its answer was here.
+    expect(stopped.length).toBeLessThanOrEqual(1);
+  });
+
+  test("during a stop ends it without blaming anyone", async () => {
+    const controller = new AbortController();
+    const address = await urlOf({
+      stopInstance: async (_request, { signal }) => {
+        controller.abort(new Interrupt("SIGTERM"));
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        throw fault(Reason.CANCELED, "Given up");
+      },
+    });
+    expect(await runCaptured(["stop", "a", "b", "--address", address], { signal: controller.signal })).toMatchObject({
+      code: 143,
+      stderr: "",
+    });
+  });
+});
+
+describe("stop", () => {
+  test("of several tells each failure once and ends with the first", async () => {
+    const address = await urlOf({
+      stopInstance: ({ instance }) => {
+        if (instance === "good") return { instance: instanceWith({ id: "good" }) };
+        throw fault(
+          instance === "a" ? Reason.INSTANCE_NOT_FOUND : Reason.NODE_UNREACHABLE,
+          `Cannot stop "${instance}": it is so`,
+        );
+      },
+    });
+    const result = await runCaptured(["stop", "a", "good", "b", "--address", address]);
+    expect(result).toEqual({
+      code: 3,
+      stdout: "good\n",
+      stderr:
+        'error: Cannot stop "b": it is so\nerror: Cannot stop "a": it is so\nhint: list instances with: wasmatrix ps -a\n',
     });
   });
 });

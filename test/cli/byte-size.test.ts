@@ -49,6 +49,11 @@ describe("sizes", () => {
     );
   });
 
+  test("just below a unit are shown in that unit", () => {
+    expect(byteSizeText(1024 * 1024 - 1)).toBe("1 MiB");
+    expect(byteSizeText(1023)).toBe("1023 B");
+  });
+
   test("text takes 64-bit integers, as the contract has them", () => {
     expect(byteSizeText(67_108_864n)).toBe("64 MiB");
     expect(byteSizeText(0n)).toBe("0 B");

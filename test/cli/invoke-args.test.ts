@@ -29,6 +29,8 @@ describe("the arguments of invoke", () => {
   test("any JSON value comes out as it went in", () => {
     fc.assert(
       fc.property(fc.json(), (json) => {
+        // Longer ones become strings of digits, as the property above says.
+        fc.pre(!/^-?\d+$/.test(json) || Number.isSafeInteger(Number(json)));
         expect(JSON.parse(argsJsonFromWords([json]))).toEqual([JSON.parse(JSON.stringify(JSON.parse(json)))]);
       }),
       { numRuns: 300 },

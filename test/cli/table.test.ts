@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createPaint } from "../../src/cli/colour.ts";
@@ -29,20 +30,20 @@ describe("tables", () => {
     const rows = [{ name: "abc", count: 1 }];
     const painted = tableText(columns, rows, createPaint(true));
     expect(painted).toContain("\u001b[32mabc\u001b[0m");
-    expect(painted.replaceAll(/\u001b\[\d+m/g, "")).toBe(tableText(columns, rows));
+    expect(stripVTControlCharacters(painted)).toBe(tableText(columns, rows));
     expect(tableText(columns, rows, createPaint(false))).toBe(tableText(columns, rows));
   });
 
   test("keep every row on one line of equal columns, whatever is in the cells", () => {
-    const row = fc.record({ name: fc.string({ unit: "binary" }), count: fc.nat({ max: 99_999 }) });
+    const row = fc.record({ name: fc.string({ unit: "binary", maxLength: 12 }), count: fc.nat({ max: 99_999 }) });
     fc.assert(
-      fc.property(fc.array(row), (rows) => {
+      fc.property(fc.array(row, { maxLength: 8 }), (rows) => {
         const lines = tableText(columns, rows).trimEnd().split("\n");
         expect(lines).toHaveLength(rows.length + 1);
         const at = lines[0]?.indexOf("COUNT") ?? 0;
         for (const line of lines) expect([...line][at - 1]).toBe(" ");
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 

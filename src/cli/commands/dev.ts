@@ -7,6 +7,7 @@ import type { CliIo } from "../cli-io.ts";
 import { addExamples, parsedFlag, type CommandContext, type CommandModule } from "../command-context.ts";
 import { createSession } from "../control-plane-session.ts";
 import { ensureExample, EXAMPLE_NAME } from "../example-instance.ts";
+import { stateText } from "../instance-text.ts";
 import { lineText } from "../json-output.ts";
 import { packageVersion } from "../package-version.ts";
 import { servedUrls } from "../served-urls.ts";
@@ -161,7 +162,9 @@ async function announce(io: CliIo, running: Running): Promise<void> {
     ["node", `${node}, agent at ${agent}`],
     ["ingress", `${ingress} (HTTP into instances)`],
     ["data folder", dataDir],
-    ...(example === undefined ? [] : [[`example "${example.name}"`, urls] as const]),
+    ...(example === undefined
+      ? []
+      : [[`example "${example.name}"`, [stateText(example, io.clock.nowMs()), ...urls]] as const]),
     ["try it", urls[0] === undefined ? `wasmatrix run FILE.wasm --name NAME${elsewhere}` : `curl ${urls[0]}`],
     ["look", `wasmatrix ps${elsewhere}`],
     ...(running.hasToken ? [["token", "callers must show it: --token or WASMATRIX_TOKEN"] as const] : []),

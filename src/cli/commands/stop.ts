@@ -55,5 +55,7 @@ async function stopInstances(context: CommandContext, wanted: readonly string[],
       ? documentText({ instances: stopped.map((instance) => messageJson(InstanceSchema, instance)) })
       : stopped.map(({ id }) => `${id}\n`).join(""),
   );
+  // After Ctrl-C the others have not failed by themselves.
+  io.signal.throwIfAborted();
   await throwFirst(settled, io.stderr);
 }
