@@ -9,7 +9,7 @@ IMPORT("wasi:io/streams@0.2.12", "[method]output-stream.blocking-write-and-flush
 void io_blocking_write_and_flush(OutputStream stream, const char *start, size_t length, ResultStream *result);
 IMPORT("wasi:clocks/monotonic-clock@0.2.12", "subscribe-duration") Pollable clock_subscribe_duration(uint64_t nanoseconds);
 
-enum { LOG_LINE_BYTES = 64, LOG_LINES_PER_WRITE = 64, BYTES_PER_MIB = 1048576, PAGES_PER_MIB = 16 };
+enum { BLOCK_BYTES = 4096, BYTES_PER_MIB = 1048576, PAGES_PER_MIB = 16 };
 
 static void wait_ms(uint64_t milliseconds) {
   const Pollable timer = clock_subscribe_duration(milliseconds * 1000000);
@@ -47,20 +47,22 @@ static void grow(ResponseOutparam outparam, Text path) {
   respond_ok(outparam, text_join(taken, is_refused ? TEXT("then was refused more.\n") : TEXT("as asked.\n")));
 }
 
+/* As many whole lines as fit into a block. */
+static Text block_of_lines(Text line) {
+  char *start = arena_take(BLOCK_BYTES, 1);
+  size_t length = 0;
+  for (; length + line.length <= BLOCK_BYTES; length += line.length) __builtin_memcpy(start + length, line.start, line.length);
+  return (Text){start, length};
+}
+
 /* Writes log lines as fast as they are taken. */
 static void flood(ResponseOutparam outparam, Text path) {
   const uint64_t mib = query_number(path, TEXT("mib"), 16);
-  const Text line = TEXT("misbehave: nobody wants to read this line, and there are many.\n");
-  char *lines = arena_take(LOG_LINE_BYTES * LOG_LINES_PER_WRITE, 1);
-  size_t length = 0;
-  while (length + line.length <= LOG_LINE_BYTES * LOG_LINES_PER_WRITE) {
-    __builtin_memcpy(lines + length, line.start, line.length);
-    length += line.length;
-  }
+  const Text lines = block_of_lines(TEXT("misbehave: nobody wants to read this line, and there are many.\n"));
   const OutputStream log = cli_get_stderr();
-  for (uint64_t written = 0; written < mib * BYTES_PER_MIB; written += length) {
+  for (uint64_t written = 0; written < mib * BYTES_PER_MIB; written += lines.length) {
     ResultStream result;
-    io_blocking_write_and_flush(log, lines, length, &result);
+    io_blocking_write_and_flush(log, lines.start, lines.length, &result);
     if (result.is_error) break;
   }
   io_output_drop(log);
@@ -74,8 +76,9 @@ static Response begin_plain(ResponseOutparam outparam) {
 
 /* A body without an end, until nobody takes it any more. */
 static void huge(ResponseOutparam outparam) {
+  const Text lines = block_of_lines(TEXT("This response has no end, and every line of it says the same.\n"));
   Response response = begin_plain(outparam);
-  while (response_write(&response, TEXT("This response has no end, and every line of it says the same.\n"))) continue;
+  while (response_write(&response, lines)) continue;
   response_end(&response);
 }
 

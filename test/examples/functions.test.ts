@@ -1,12 +1,16 @@
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { Reason } from "../../src/fault.ts";
 import type { Guest } from "../../src/runtime/runtime.ts";
-import { guestStart, sharedRuntime } from "../runtime/guest-starts.ts";
+import { guestStart, testRuntime } from "../runtime/guest-starts.ts";
 import { exampleModule } from "./example-guests.ts";
 
-const runtime = sharedRuntime();
+const runtime = testRuntime();
 const FUNCTIONS = exampleModule("functions");
 const start = (): Promise<Guest> => runtime.start(guestStart(FUNCTIONS));
+let shared: Promise<Guest>;
+beforeAll(() => {
+  shared = start();
+});
 
 describe("the example functions", () => {
   it("has the functions that its README lists", async () => {
@@ -28,9 +32,7 @@ describe("the example functions", () => {
     ["divide", ["17", "5"], ["3", "2"]],
     ["divide", ["-17", "5"], ["-3", "-2"]],
   ])("answers %s%j with %j", async (name, args, results) => {
-    const guest = await start();
-    expect(await guest.invoke(name, args)).toEqual(results);
-    await guest.kill();
+    expect(await (await shared).invoke(name, args)).toEqual(results);
   });
 
   it("counts its own calls as long as the instance lives", async () => {

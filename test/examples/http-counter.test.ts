@@ -3,10 +3,10 @@ import { createMemoryKv } from "../../src/providers/kv/memory-kv.ts";
 import type { Grant } from "../../src/providers/permissions.ts";
 import type { KvProvider } from "../../src/providers/kv/kv.ts";
 import type { Guest } from "../../src/runtime/runtime.ts";
-import { guestStart, sharedRuntime } from "../runtime/guest-starts.ts";
+import { guestStart, testRuntime } from "../runtime/guest-starts.ts";
 import { ALLOW_KV, ask, exampleModule, kvHost, request } from "./example-guests.ts";
 
-const runtime = sharedRuntime();
+const runtime = testRuntime();
 const COUNTER = exampleModule("http-counter");
 
 function start(kv: KvProvider, grants: readonly Grant[] = ALLOW_KV): Promise<Guest> {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Ending, GuestLimits } from "../../src/runtime/runtime.ts";
-import { guestStart, recordingHost, sharedRuntime } from "../runtime/guest-starts.ts";
+import { guestStart, recordingHost, testRuntime } from "../runtime/guest-starts.ts";
 import { exampleModule } from "./example-guests.ts";
 
-const runtime = sharedRuntime();
+const runtime = testRuntime();
 const STATS = exampleModule("stats");
 
 async function statsOf(
