@@ -80,7 +80,7 @@ function setUp() {
     logged,
     forget: () => (held = undefined),
     registrations: () => registrations,
-    happen(count = 1) {
+    happen: (count = 1): void => {
       for (let index = 0; index < count; index++) append();
       reporter.wake();
     },
