@@ -31,6 +31,9 @@ export type StartOrder = {
 /** An instance as it is reported may be this long at most: arguments, labels and assignments fill reports. */
 export const INSTANCE_MAX_BYTES: number = 256 * 1024;
 
+/** Names and values of environment variables, all together, in UTF-16 units. */
+export const ENVIRONMENT_MAX_CHARACTERS: number = 256 * 1024;
+
 /** The load that the live ones among `records` make. */
 export function loadOf(records: Iterable<InstanceRecord>): NodeLoad {
   let instances = 0;
@@ -88,6 +91,7 @@ export function admit(
     lastEnding: undefined,
     deniedCount: 0,
   };
+  assertEnvironmentFits(record);
   assertReportable(record);
   assertRoom(record, node.capacity, node.load);
   return record;
@@ -101,6 +105,16 @@ export function assertReportable(record: InstanceRecord): void {
     Reason.INVALID_REQUEST,
     `Cannot accept instance "${record.id}": arguments, labels and assignments together exceed ${INSTANCE_MAX_BYTES} bytes (got ${bytes})`,
     { subject: record.id },
+  );
+}
+
+function assertEnvironmentFits({ id, spec }: InstanceRecord): void {
+  const characters = Object.entries(spec.env).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  if (characters <= ENVIRONMENT_MAX_CHARACTERS) return;
+  throw fault(
+    Reason.INVALID_REQUEST,
+    `Cannot accept instance "${id}": its environment exceeds ${ENVIRONMENT_MAX_CHARACTERS} characters (got ${characters})`,
+    { subject: id },
   );
 }
 

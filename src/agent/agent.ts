@@ -37,8 +37,6 @@ export type AgentDeps = {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
-  /** Ended records that are kept. Default 500. */
-  readonly endedRecordsMax?: number;
 };
 
 /** Whom to report to, and at which addresses this node is found. */

@@ -66,6 +66,8 @@ export function forwardedHeaders(
     ...namedByConnection(headers),
     ...added.map(([name]) => name),
     INSTANCE_HEADER,
+    // Only the ingress knows how the client saw the instance.
+    "x-forwarded-prefix",
   ]);
   return [...headers.filter(([name]) => !dropped.has(name)), ...added];
 }

@@ -37,6 +37,8 @@ export interface LogFollower {
 
 /** See the top of the file. */
 export interface LogBuffer {
+  /** Length of the kept texts in UTF-16 units. */
+  readonly characters: number;
   /** Number of the youngest line, 0 before the first. */
   readonly lastSequence: number;
   /** Takes output as it is written. */
@@ -87,6 +89,9 @@ export function createLogBuffer(limits: LogBufferLimits = LOG_BUFFER_LIMITS): Lo
   };
 
   return {
+    get characters() {
+      return characters;
+    },
     get lastSequence() {
       return sequence;
     },

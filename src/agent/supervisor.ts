@@ -8,6 +8,7 @@ import type { Log } from "../log.ts";
 import type { Guest, GuestHost, GuestKind, Runtime } from "../runtime/runtime.ts";
 import { admit, assertReportable, loadOf, type NodeCapacity, type NodeLoad, type StartOrder } from "./admission.ts";
 import { checkedGrant, placeOf, revokedGrant, withGrant, withoutGrant, type ProviderDirectory } from "./assignments.ts";
+import { ENDED_RECORDS_LIMITS, recordsToForget, type EndedRecordsLimits } from "./ended-records.ts";
 import { createInstanceLife, type FactSink, type InstanceLife } from "./instance-life.ts";
 import { hasEnded, type InstanceRecord } from "./instance-record.ts";
 import type { Journal } from "./journal.ts";
@@ -31,8 +32,8 @@ export type SupervisorDeps = {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
-  /** Ended records that are kept, the youngest; older ones are forgotten. Default 500. */
-  readonly endedRecordsMax?: number;
+  /** Records of ended instances that are kept. Default `ENDED_RECORDS_LIMITS`. */
+  readonly endedRecords?: EndedRecordsLimits;
 };
 
 /** An instance, and whether the order had been carried out before. */
@@ -77,7 +78,7 @@ export interface Supervisor {
 /** Makes a supervisor with no instances; call `resume` to have those of the journal. */
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const { clock, journal, log, nodeId } = deps;
-  const endedRecordsMax = deps.endedRecordsMax ?? ENDED_RECORDS_MAX;
+  const endedRecords = deps.endedRecords ?? ENDED_RECORDS_LIMITS;
   const lives = new Map<string, InstanceLife>();
   /** Orders that are being admitted: their modules are read, no record exists yet. */
   const admitting = new Map<string, { readonly order: StartOrder; readonly life: Promise<InstanceLife> }>();
@@ -128,11 +129,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
 
   const forgetOldest = (): void => {
     if (closing !== undefined) return;
-    const ended = [...lives.values()].filter((life) => hasEnded(life.record));
-    if (ended.length <= endedRecordsMax) return;
-    const oldestFirst = ended.toSorted((left, right) => endedMs(left.record) - endedMs(right.record));
-    for (const life of oldestFirst.slice(0, ended.length - endedRecordsMax)) {
-      forget(life, `Forgotten: the node keeps the last ${endedRecordsMax} ended instances`);
+    for (const { id } of recordsToForget(records(lives), endedRecords)) {
+      forget(lifeOf(id), "Forgotten: the node keeps only the latest ended instances");
     }
   };
 
@@ -265,8 +263,6 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   };
 }
 
-const ENDED_RECORDS_MAX = 500;
-
 function* named(lives: ReadonlyMap<string, InstanceLife>, name: string): Iterable<InstanceLife> {
   for (const life of lives.values()) if (life.record.spec.name === name) yield life;
 }
@@ -290,10 +286,6 @@ function assertSameOrder(known: Pick<StartOrder, "id" | "spec">, order: StartOrd
     `Cannot start instance "${order.id}": the id belongs to an instance with another spec`,
     { subject: order.id },
   );
-}
-
-function endedMs(record: InstanceRecord): number {
-  return record.lastEnding?.timeMs ?? record.createdMs;
 }
 
 function notRunning(record: InstanceRecord, action: string): Error {

@@ -25,7 +25,7 @@ export function running(record: InstanceRecord, nowMs: number): Transition {
   return {
     record: { ...record, state: "running", startedMs: nowMs, nextRestartMs: undefined },
     factKind: FactKind.INSTANCE_RUNNING,
-    message: record.restartCount === 0 ? "Running" : `Running again after ${record.restartCount} restarts`,
+    message: record.restartCount === 0 ? "Running" : `Running again, restart ${record.restartCount}`,
   };
 }
 

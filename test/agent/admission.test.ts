@@ -151,6 +151,17 @@ describe("admission", () => {
   });
 });
 
+describe("the environment", () => {
+  test("is bounded as a whole", () => {
+    const env = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`V${index}`, "x".repeat(32_000)]));
+    expect(admit(orderOf({ env: env(8) }), node).state).toBe("starting");
+    expect(() => admit(orderOf({ env: env(9) }), node)).toThrow(
+      refusal(Reason.INVALID_REQUEST, "its environment exceeds 262144 characters"),
+    );
+  });
+});
+
 describe("the load of a node", () => {
   test("is the sum over live instances, and never of ended ones", () => {
     const live = recordOf();

@@ -62,6 +62,8 @@ describe("headers", () => {
       "trailers",
       "x-wasmatrix-instance",
       "i",
+      "X-Forwarded-Prefix",
+      "/forged",
       "X-Request-Id",
       "forged",
     ];

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createLineSplitter, LINE_MAX_BYTES } from "../../src/agent/line-splitter.ts";
 import { createLogBuffer, LOG_BUFFER_LIMITS } from "../../src/agent/log-buffer.ts";
 import { createLogStore } from "../../src/agent/log-store.ts";
+import { Reason } from "../../src/fault.ts";
 import { recordOf } from "./records.ts";
 import { createVirtualClock } from "./virtual-clock.ts";
 
@@ -137,5 +138,24 @@ describe("the logs of a node", () => {
     logs.drop(id);
     logs.drop(id);
     expect(logs.buffer(id).lines(all)).toEqual([]);
+  });
+
+  test("of ended instances are bounded together, the first to end goes first", () => {
+    const logs = createLogStore({ clock: createVirtualClock(), endedMaxCharacters: 25 });
+    for (const id of ["a", "b", "c", "live"]) {
+      logs.write(id, "stdout", bytes("0123456789\n"));
+      if (id !== "live") logs.note(recordOf({ id, state: "stopped" }));
+    }
+    expect(["a", "b", "c", "live"].map((id) => logs.buffer(id).lines(all).length)).toEqual([0, 1, 1, 1]);
+  });
+
+  test("can be followed by so many at once", () => {
+    const logs = createLogStore({ clock: createVirtualClock(), followersMax: 2 });
+    const first = logs.follow("a", 0);
+    logs.follow("b", 0);
+    expect(() => logs.follow("c", 0)).toThrow(expect.objectContaining({ reason: Reason.TOO_MANY_REQUESTS }));
+    first.close();
+    first.close();
+    logs.follow("c", 0).close();
   });
 });

@@ -114,7 +114,7 @@ export function createTestNode(
       clock,
       entropy: createPlainEntropy(),
       log: silentLog,
-      ...(options.endedRecordsMax === undefined ? {} : { endedRecordsMax: options.endedRecordsMax }),
+      endedRecords: { recordsMax: options.endedRecordsMax ?? 500, specsMaxBytes: 1_000_000 },
     });
     return { runtime, supervisor, journal };
   };

@@ -32,7 +32,7 @@ export async function* tailLogs(
   const kept = buffer.lines({ afterSequence: Number(request.afterSequence), lastLines: request.lastLines });
   const follows = request.follow && !hasEnded(agent.supervisor.find(record.id) ?? record);
   // Between reading the kept lines and following nothing waits, so that no line is missed or doubled.
-  const follower = follows ? buffer.follow(kept.at(-1)?.sequence ?? buffer.lastSequence) : undefined;
+  const follower = follows ? agent.logs.follow(record.id, kept.at(-1)?.sequence ?? buffer.lastSequence) : undefined;
   yield* messagesFrom(record.id, kept);
   if (follower === undefined) return;
   const close = (): void => follower.close();
