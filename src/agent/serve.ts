@@ -113,6 +113,8 @@ export async function serveAgent(options: AgentOptions): Promise<RunningAgent> {
     const api = await listenOnePort({ host, port: options.port ?? 7421, portFlag: "--port", handler });
     undo.push(() => api.close(0));
 
+    // Only now that nothing can fail any more: an agent that does not come up leaves the journal as it was. No order
+    // slips in before it, because nothing waits between listening and here.
     agent.resume();
     const address = options.advertise ?? api.url;
     const controlPlanes = options.controlPlanes.map((url) => ({ address: url, client: reportClient(url, token) }));

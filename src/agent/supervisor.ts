@@ -80,6 +80,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const { clock, journal, log, nodeId } = deps;
   const endedRecords = deps.endedRecords ?? ENDED_RECORDS_LIMITS;
   const lives = new Map<string, InstanceLife>();
+  /** The same by name, which never changes: every request at the ingress asks. */
+  const namesakes = new Map<string, Set<InstanceLife>>();
   /** Orders that are being admitted: their modules are read, no record exists yet. */
   const admitting = new Map<string, { readonly order: StartOrder; readonly life: Promise<InstanceLife> }>();
   let closing: Promise<void> | undefined;
@@ -99,6 +101,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const addLife = (record: InstanceRecord): InstanceLife => {
     const life = createInstanceLife(record, { ...deps, guestStart, onEnded: forgetOldest });
     lives.set(record.id, life);
+    const { name } = record.spec;
+    namesakes.set(name, (namesakes.get(name) ?? new Set()).add(life));
     return life;
   };
 
@@ -122,6 +126,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       log.error("record not removed from the journal", { instance: record.id }, error);
     }
     lives.delete(record.id);
+    const others = namesakes.get(record.spec.name);
+    others?.delete(life);
+    if (others?.size === 0) namesakes.delete(record.spec.name);
     const transition = forgotten(record, why);
     deps.facts.instance(transition.factKind, record, transition.message, "");
     deps.onForgotten(record.id);
@@ -208,8 +215,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     get: (id) => lifeOf(id).record,
     find: (id) => lives.get(id)?.record,
     runningGuests: (name) =>
-      [...named(lives, name)].flatMap(({ record, guest }) => (guest === undefined ? [] : [{ record, guest }])),
-    isLive: (name, kind) => [...named(lives, name)].some(({ record }) => record.kind === kind && !hasEnded(record)),
+      [...(namesakes.get(name) ?? [])].flatMap(({ record, guest }) => (guest === undefined ? [] : [{ record, guest }])),
+    isLive: (name, kind) =>
+      [...(namesakes.get(name) ?? [])].some(({ record }) => record.kind === kind && !hasEnded(record)),
     list: () => [...records(lives)].toSorted((left, right) => (left.id < right.id ? -1 : 1)),
     guest(id) {
       const life = lifeOf(id);
@@ -261,10 +269,6 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       return closing;
     },
   };
-}
-
-function* named(lives: ReadonlyMap<string, InstanceLife>, name: string): Iterable<InstanceLife> {
-  for (const life of lives.values()) if (life.record.spec.name === name) yield life;
 }
 
 function* records(lives: ReadonlyMap<string, InstanceLife>): Iterable<InstanceRecord> {

@@ -284,6 +284,34 @@ describe("the ingress", () => {
     expect(calls).toBe(1);
   });
 
+  test("survives clients that vanish at any moment, and forgets them", async () => {
+    let open = 0;
+    async function* counted(body: AsyncIterable<Uint8Array> | undefined): AsyncGenerator<Uint8Array> {
+      open += 1;
+      try {
+        for (let index = 0; index < 50; index++) yield new Uint8Array(4_000);
+        if (body !== undefined) yield* body;
+      } finally {
+        open -= 1;
+      }
+    }
+    const url = new URL(await serve({ web: (request) => answer("", { body: counted(request.body) }) }));
+    const head = "POST /-/web/ HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n";
+    const whole = `${head}${"x".repeat(100_000)}`;
+    for (let round = 0; round < 60; round++) {
+      const socket = connect(Number(url.port), url.hostname);
+      socket.on("error", () => undefined);
+      await once(socket, "connect");
+      const sentBytes = (round * 7_919) % whole.length;
+      socket.write(whole.slice(0, sentBytes));
+      if (round % 3 === 0 && sentBytes >= head.length) await once(socket, "data").catch(() => undefined);
+      if (round % 2 === 0) socket.resetAndDestroy();
+      else socket.destroy();
+    }
+    await vi.waitFor(() => expect(open).toBe(0), { timeout: 10_000 });
+    expect((await fetch(`${url.origin}/-/web/`)).status).toBe(200);
+  });
+
   test("leaves the connection usable when a guest does not read the body", async () => {
     const url = new URL(await serve({ web: () => answer("done") }));
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
