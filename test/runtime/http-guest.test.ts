@@ -215,9 +215,24 @@ describe("an HTTP guest", () => {
     await guest.kill();
   });
 
+  it.each(["fields", "bodies", "timers"])("cannot make the host hold %s without end", async (what) => {
+    const guest = await startProbe();
+    await expect(guest.fetch(request(`/hoard/${what}`))).rejects.toMatchObject({
+      reason: Reason.GUEST_TRAPPED,
+      message: expect.stringContaining("holds more than 1024 handles"),
+    });
+  });
+
+  it("gives back every handle, so that it goes on for thousands of requests", async () => {
+    const guest = await startProbe();
+    for (let number = 1; number <= 1_500; number++) expect(await get(guest, "/calls")).toBe(String(number));
+    expect(await get(guest, "/count", bytesOf(15_000_000, 10_000))).toBe("end after 15000000");
+    await guest.kill();
+  });
+
   it("cannot make the host hold one megabyte a thousand times", async () => {
     const guest = await startProbe();
-    expect(await get(guest, "/amplify?count=30")).toBe("refused");
+    expect(await get(guest, "/amplify?count=10")).toBe("refused");
     await expect(get(guest, "/amplify?count=1000")).rejects.toMatchObject({
       reason: Reason.GUEST_TRAPPED,
       message: expect.stringContaining("in one call"),

@@ -6,7 +6,7 @@ export type HeaderPair = readonly [string, string];
 type HeaderError = { readonly tag: "invalid-syntax" | "forbidden" | "immutable" };
 
 const NAME_PATTERN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const FIELDS_MAX_BYTES = 128 * 1024;
+const FIELDS_MAX_BYTES = 32 * 1024;
 
 /** Headers that belong to the connection, which is not the guest's. */
 const FORBIDDEN_NAMES = new Set([
@@ -22,7 +22,7 @@ const FORBIDDEN_NAMES = new Set([
   "upgrade",
 ]);
 
-/** A list of headers; a name may occur several times. All together take at most 128 KiB. */
+/** A list of headers; a name may occur several times. All together take at most 32 KiB. */
 export class Fields {
   /** Values as Latin-1 text: text lies on the heap, which is bounded; byte arrays do not. */
   #pairs: HeaderPair[] = [];

@@ -1,15 +1,21 @@
 /**
- * Bounds what one call of a guest may copy out of its memory. A list may name the same bytes a thousand times, so a
- * guest with little memory could otherwise fill the agent's with one call. `component-glue.ts` puts the calls in.
+ * Bounds what a guest may make the host hold: what one call copies out of its memory (a list may name the same bytes
+ * a thousand times), and the handles that it keeps. `component-glue.ts` puts the calls into jco's glue.
  */
 
-/** Bytes that one call may pass: more than any host function takes. */
-export const LIFT_MAX_BYTES: number = 64 * 1024 * 1024;
+/** What one call may pass, in bytes: more than any host function takes. */
+export const LIFT_MAX_BYTES: number = 16 * 1024 * 1024;
+
+/** Handles that a guest may hold at a time. It serves one request at a time, which needs about ten. */
+export const HANDLES_MAX: number = 1_024;
 
 /** About what one element of a list costs the host beside its bytes. */
-const ELEMENT_BYTES = 128;
+const ELEMENT_BYTES = 256;
 
-/** The account of the call that is going on. */
+/** Text lies on the thread's heap, where room is scarcer, and may take two bytes a character. */
+const TEXT_FACTOR = 4;
+
+/** The account of a guest. */
 export interface LiftBudget {
   /** A call begins. */
   begin(): void;
@@ -19,11 +25,16 @@ export interface LiftBudget {
   element(): void;
   /** A counted `buffer.slice`. */
   copy(buffer: ArrayBuffer, start: number, end: number): ArrayBuffer;
+  /** The guest gets a handle; throws when it has too many. */
+  opened(): void;
+  /** The guest gives a handle back. */
+  closed(): void;
 }
 
 /** Makes the account of one guest. */
 export function createLiftBudget(): LiftBudget {
   let usedBytes = 0;
+  let handles = 0;
   const budget: LiftBudget = {
     begin() {
       usedBytes = 0;
@@ -38,6 +49,13 @@ export function createLiftBudget(): LiftBudget {
       budget.charge(end - start);
       return buffer.slice(start, end);
     },
+    opened() {
+      handles += 1;
+      if (handles > HANDLES_MAX) throw new Error(`holds more than ${HANDLES_MAX} handles of host resources`);
+    },
+    closed() {
+      handles -= 1;
+    },
   };
   return budget;
 }
@@ -46,7 +64,7 @@ export function createLiftBudget(): LiftBudget {
 export function countingTextDecoder(budget: LiftBudget): typeof TextDecoder {
   return class extends TextDecoder {
     override decode(...[input, options]: Parameters<TextDecoder["decode"]>): string {
-      budget.charge(input?.byteLength ?? 0);
+      budget.charge((input?.byteLength ?? 0) * TEXT_FACTOR);
       return super.decode(input, options);
     }
   };

@@ -11,6 +11,9 @@ const FDSTAT_BYTES = 24;
 const FILESTAT_BYTES = 64;
 const IOVECS_MAX = 1024;
 
+/** Pieces may overlap, so all together may be far larger than memory; more than this is written in part, as the standard allows. */
+const WRITE_MAX_BYTES = 1024 * 1024;
+
 /** Makes the functions; those that are left out answer `badf`. */
 export function descriptorFunctions(
   memory: GuestMemory,
@@ -44,7 +47,7 @@ export function descriptorFunctions(
     if (!open.has(fd)) return ERRNO.badf;
     if (fd === 0) return ERRNO.notcapable;
     if (vectorCount > IOVECS_MAX) return ERRNO.inval;
-    const pieces = ioVectors(memory, vectors, vectorCount).filter((piece) => piece.length > 0);
+    const pieces = firstBytes(ioVectors(memory, vectors, vectorCount), WRITE_MAX_BYTES);
     const total = pieces.reduce((sum, piece) => sum + piece.length, 0);
     memory.view.setUint32(result, total, true);
     // One write for one call, so that a line printed from several pieces stays whole.
@@ -112,6 +115,16 @@ function ioVectors(memory: GuestMemory, start: number, count: number): Uint8Arra
     const length = memory.view.getUint32(start + index * 8 + 4, true);
     if (address + length > memory.bytes.length) throw new RangeError("a piece is outside the memory");
     return memory.bytes.subarray(address, address + length);
+  });
+}
+
+/** The pieces that are not empty, cut off after `maxBytes`. */
+function firstBytes(pieces: readonly Uint8Array[], maxBytes: number): Uint8Array[] {
+  let left = maxBytes;
+  return pieces.flatMap((piece) => {
+    const taken = piece.subarray(0, left);
+    left -= taken.length;
+    return taken.length > 0 ? [taken] : [];
   });
 }
 

@@ -3,6 +3,9 @@ import type { Fields } from "./http-fields.ts";
 import { OutgoingBody } from "./outgoing-body.ts";
 import type { NamedVariant } from "./wasi-http.ts";
 
+/** Characters of a path or an authority; a guest may hold many requests, and none of them is ever sent. */
+const TEXT_MAX_CHARACTERS = 8 * 1024;
+
 /** Resource `outgoing-request`. */
 export class OutgoingRequest {
   readonly #headers: Fields;
@@ -28,6 +31,7 @@ export class OutgoingRequest {
   }
 
   setMethod(method: NamedVariant): void {
+    if ((method.val?.length ?? 0) > TEXT_MAX_CHARACTERS) throw undefined;
     this.#method = method;
   }
 
@@ -36,6 +40,7 @@ export class OutgoingRequest {
   }
 
   setPathWithQuery(pathWithQuery: string | undefined): void {
+    if ((pathWithQuery?.length ?? 0) > TEXT_MAX_CHARACTERS) throw undefined;
     this.#pathWithQuery = pathWithQuery;
   }
 
@@ -44,6 +49,7 @@ export class OutgoingRequest {
   }
 
   setScheme(scheme: NamedVariant | undefined): void {
+    if ((scheme?.val?.length ?? 0) > TEXT_MAX_CHARACTERS) throw undefined;
     this.#scheme = scheme;
   }
 
@@ -52,6 +58,7 @@ export class OutgoingRequest {
   }
 
   setAuthority(authority: string | undefined): void {
+    if ((authority?.length ?? 0) > TEXT_MAX_CHARACTERS) throw undefined;
     this.#authority = authority;
   }
 

@@ -7,6 +7,9 @@ type StoreError = { readonly tag: "access-denied" } | { readonly tag: "other"; r
 
 type Answer<Kind extends KvAnswer["kind"]> = Extract<KvAnswer, { kind: Kind }>;
 
+/** A guest may hold many buckets; providers take far shorter names. */
+const BUCKET_NAME_MAX_CHARACTERS = 1024;
+
 /** Cursors that a guest may keep at a time; older ones are forgotten. */
 const CURSORS_MAX = 1024;
 
@@ -61,6 +64,8 @@ export function keyvalueInterfaces(pump: MessagePump): Record<string, Record<str
     "wasi:keyvalue/store": {
       Bucket,
       open(identifier: string) {
+        if (identifier.length > BUCKET_NAME_MAX_CHARACTERS)
+          throw storeError(`the bucket's name has ${identifier.length} characters`);
         ask("done", { kind: "open", bucket: identifier });
         return new Bucket(identifier);
       },

@@ -4,7 +4,12 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { transpiledFromFiles } from "../../../src/runtime/component-glue.ts";
 import { runCoreGuest } from "../../../src/runtime/guest/core-guest.ts";
 import { runHttpGuest } from "../../../src/runtime/guest/http-guest.ts";
-import { countingTextDecoder, createLiftBudget, LIFT_MAX_BYTES } from "../../../src/runtime/guest/lift-budget.ts";
+import {
+  countingTextDecoder,
+  createLiftBudget,
+  HANDLES_MAX,
+  LIFT_MAX_BYTES,
+} from "../../../src/runtime/guest/lift-budget.ts";
 import type { FromGuest, GuestBoot, GuestProgram } from "../../../src/runtime/worker-protocol.ts";
 import { PROBE } from "../probe-guest.ts";
 import { wasmFromWat } from "../wat.ts";
@@ -178,6 +183,18 @@ describe("the account of what a call passes", () => {
   });
 });
 
+describe("the account of handles", () => {
+  it("lets a guest hold exactly its limit at a time, and as many as it likes one after the other", () => {
+    const budget = createLiftBudget();
+    for (let round = 0; round < 10 * HANDLES_MAX; round++) {
+      budget.opened();
+      budget.closed();
+    }
+    for (let count = 0; count < HANDLES_MAX; count++) budget.opened();
+    expect(() => budget.opened()).toThrow("handles of host resources");
+  });
+});
+
 describe("the glue that jco makes", () => {
   it("is refused when it is not as expected, instead of running without its limits", () => {
     const bytes = (source: string): Record<string, Uint8Array> => ({ "guest.js": new TextEncoder().encode(source) });
@@ -188,7 +205,7 @@ describe("the glue that jco makes", () => {
       "imports or exports something else",
     );
     expect(() => transpiledFromFiles(bytes("export function instantiate() { imports['a']; }"), "guest")).toThrow(
-      "imports are not called as expected",
+      "imports are not called, or handles not dropped, as expected",
     );
   });
 

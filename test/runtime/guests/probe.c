@@ -269,6 +269,22 @@ static void write_early(ResponseOutparam outparam) {
   http_outparam_set(outparam, 0, response, 0, 0, 0, 0, 0, 0);
 }
 
+/* Takes handles of resources without end and gives none back. */
+static void hoard(Text kind) {
+  const Fields fields = http_fields_new();
+  for (;;) {
+    if (text_equals(kind, TEXT("/hoard/bodies"))) {
+      ResultHandle body;
+      http_response_body(http_response_new(http_fields_new()), &body);
+    } else if (text_equals(kind, TEXT("/hoard/timers"))) {
+      clock_subscribe_duration(1);
+    } else {
+      http_fields_new();
+    }
+  }
+  http_fields_drop(fields);
+}
+
 static uint64_t calls;
 
 static void handle_request(IncomingRequest request, ResponseOutparam outparam) {
@@ -288,6 +304,7 @@ static void handle_request(IncomingRequest request, ResponseOutparam outparam) {
   else if (text_equals(path, TEXT("/error"))) http_outparam_set(outparam, 1, 38, 1, (int64_t)(uintptr_t) "no idea", 7, 0, 0, 0);
   else if (text_equals(path, TEXT("/silence"))) return;
   else if (text_equals(path, TEXT("/trap"))) __builtin_trap();
+  else if (text_starts_with(path, TEXT("/hoard"))) hoard(path);
   else if (text_equals(path, TEXT("/exit"))) cli_exit(1);
   else if (text_equals(path, TEXT("/spin"))) for (volatile uint32_t turns = 0;;) turns = turns + 1;
   else respond(outparam, 404, PLAIN_TEXT, TEXT("no such path"));

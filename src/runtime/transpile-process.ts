@@ -1,9 +1,8 @@
-/** Entry of the thread that transpiles one component and goes away, with all the memory that it took. */
-import { parentPort, workerData } from "node:worker_threads";
+/** Entry of the process that transpiles one component and goes away, with all the memory that it took. */
 import { transpileBytes } from "@bytecodealliance/jco-transpile";
 import { transpiledFromFiles, type TranspiledComponent } from "./component-glue.ts";
 
-/** What the thread is given. */
+/** What the process is sent. */
 export type TranspileOrder = { readonly component: Uint8Array };
 
 /** What it answers: the result, or jco's complaint. */
@@ -37,5 +36,8 @@ function messageFrom(error: unknown): string {
   return text.trim().split("\n")[0] ?? "";
 }
 
-const order: TranspileOrder = workerData;
-parentPort?.postMessage(await transpile(order));
+process.once("message", (order: TranspileOrder) => {
+  void transpile(order).then((answer) => process.send?.(answer));
+});
+// The agent is gone: nobody waits for the answer.
+process.once("disconnect", () => process.exit());
