@@ -28,11 +28,12 @@ async function installIfMissing() {
   if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp) return;
   console.error("Installing what is missing from the lockfile (about a minute, 850 MB, once) ...");
   const progress = process.stderr.isTTY ? ["--progress"] : ["--no-progress"];
-  const code = await run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error", ...progress], root);
+  const code = await run("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error", ...progress], root);
   if (code !== 0) {
-    console.error(`error: npm ci ended with code ${code}: see its output above, then run the same command again`);
+    console.error(`error: npm install ended with code ${code}: see its output above, then run the same command again`);
     process.exit(code);
   }
+  if (readFileSync(lockFile, "utf8") !== lock) writeFileSync(lockFile, lock);
   writeFileSync(stampFile, stamp);
 }
 
