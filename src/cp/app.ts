@@ -46,11 +46,11 @@ export type ControlPlaneDeps = {
 /** A control plane. It holds nothing but what it was told since it was made. */
 export interface ControlPlane {
   /** Adds the services to a router of the platform's own, gRPC included. */
-  routes(router: ConnectRouter): void;
+  readonly routes: (router: ConnectRouter) => void;
   /** Answers everything: gateway, RPC (but not plain gRPC), health and metrics. */
-  fetch(request: Request): Promise<Response>;
+  readonly fetch: (request: Request) => Promise<Response>;
   /** Ends streams. May be called twice. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 const REPORT_INTERVAL_DEFAULT_MS = 5_000;
@@ -84,10 +84,30 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
   const metrics = createMetrics({ fleet, reader, clock, silence });
   const streams = createSlots(limits.streamsMax, "streams");
   const service = controlPlaneService({
-    ...{ clock, fleet, reader, silence, agents, modules, starter, echo, streams, limits, reportIntervalMs },
+    clock,
+    log,
+    fleet,
+    reader,
+    silence,
+    agents,
+    modules,
+    starter,
+    echo,
+    streams,
+    limits,
+    reportIntervalMs,
     closing: closing.signal,
   });
-  const gateway = createGateway({ fleet, reader, fetch: deps.fetch, clock, entropy, log, limits, onResponse: metrics.onGatewayRequest });
+  const gateway = createGateway({
+    fleet,
+    reader,
+    fetch: deps.fetch,
+    clock,
+    entropy,
+    log,
+    limits,
+    onResponse: metrics.onGatewayRequest,
+  });
 
   const rpcOptions: ConnectRouterOptions = {
     interceptors: rpcServerInterceptors({ log, clock, entropy, token, onCall: metrics.onCall }),
@@ -113,7 +133,12 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
   };
 }
 
-type PagesDeps = { readonly reader: FleetReader; readonly metrics: Metrics; readonly entropy: Entropy; readonly token: string | undefined };
+type PagesDeps = {
+  readonly reader: FleetReader;
+  readonly metrics: Metrics;
+  readonly entropy: Entropy;
+  readonly token: string | undefined;
+};
 
 /** What is neither gateway nor RPC. Health needs no token: a load balancer has none. */
 function createPages({ reader, metrics, entropy, token }: PagesDeps): Hono {
@@ -121,9 +146,15 @@ function createPages({ reader, metrics, entropy, token }: PagesDeps): Hono {
   const pages = new Hono();
   pages.get("/healthz", (context) => context.json({ status: "ok" }));
   pages.get("/readyz", (context) => {
-    const rebuilding = reader.rebuildingNodes().map(({ nodeId }) => nodeId).sort();
+    const rebuilding = reader
+      .rebuildingNodes()
+      .map(({ nodeId }) => nodeId)
+      .sort();
     if (!reader.isRebuilding()) return context.json({ status: "ready", rebuilding });
-    return context.json({ status: rebuilding.length > 0 ? "rebuilding" : "waiting for first reports", rebuilding }, 503);
+    return context.json(
+      { status: rebuilding.length > 0 ? "rebuilding" : "waiting for first reports", rebuilding },
+      503,
+    );
   });
   pages.get("/metrics", async (context) => {
     const presented = tokenFromAuthorization(context.req.header("authorization") ?? null);

@@ -2,7 +2,14 @@
 import type { Clock } from "../clock.ts";
 import type { Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
 import type { Fleet } from "./fleet.ts";
-import { isRebuilding, viewInstance, viewInstances, viewNamed, type HeldNode, type SilencePolicy } from "./fleet-view.ts";
+import {
+  isRebuilding,
+  viewInstance,
+  viewInstances,
+  viewNamed,
+  type HeldNode,
+  type SilencePolicy,
+} from "./fleet-view.ts";
 import { hasEnded } from "./instance-life.ts";
 import { selectInstance } from "./instance-selector.ts";
 

@@ -103,7 +103,12 @@ export function createFleet(deps: FleetDeps): Fleet {
 }
 
 /** A report of an older life is no sign of the present one. */
-function timesAfter(before: HeldNode | undefined, fold: NodeFold, report: NodeReport, nowMs: number): HeldNode["times"] {
+function timesAfter(
+  before: HeldNode | undefined,
+  fold: NodeFold,
+  report: NodeReport,
+  nowMs: number,
+): HeldNode["times"] {
   if (before && report.epoch < fold.epoch) return before.times;
   const whole = fold.coverage !== undefined && reportedSequence(report) <= fold.coverage;
   const earlier = before?.fold.epoch === fold.epoch ? before.times.confirmedMs : undefined;
@@ -118,13 +123,20 @@ function longestSilent(nodes: Iterable<HeldNode>, deps: FleetDeps, newcomer: str
     if (!oldest || node.times.lastReportMs < oldest.times.lastReportMs) oldest = node;
   }
   if (oldest) return oldest.nodeId;
-  throw fault(Reason.TOO_MANY_REQUESTS, `Cannot take in node "${newcomer}": ${deps.limits.nodesMax} nodes report already, and that is the limit`, {
-    subject: newcomer,
-  });
+  throw fault(
+    Reason.TOO_MANY_REQUESTS,
+    `Cannot take in node "${newcomer}": ${deps.limits.nodesMax} nodes report already, and that is the limit`,
+    {
+      subject: newcomer,
+    },
+  );
 }
 
 /** Which nodes hold instances of a name, so that the gateway need not look at all of them for each request. */
-function createNameIndex(): { update(nodeId: string, names: Iterable<string>): void; nodeIds(name: string): Iterable<string> } {
+function createNameIndex(): {
+  update(nodeId: string, names: Iterable<string>): void;
+  nodeIds(name: string): Iterable<string>;
+} {
   const nodesOf = new Map<string, Set<string>>();
   const namesAt = new Map<string, ReadonlySet<string>>();
   return {

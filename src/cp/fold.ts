@@ -155,7 +155,8 @@ function settleAll(node: NodeFold): NodeFold {
 function instanceChanges(facts: readonly Fact[]): ReadonlyMap<string, AheadEntry<Instance>> {
   const changes = new Map<string, AheadEntry<Instance>>();
   for (const { sequence, instance, kind } of facts) {
-    if (instance) changes.set(instance.id, { sequence, value: kind === FactKind.INSTANCE_FORGOTTEN ? undefined : instance });
+    if (instance)
+      changes.set(instance.id, { sequence, value: kind === FactKind.INSTANCE_FORGOTTEN ? undefined : instance });
   }
   return changes;
 }

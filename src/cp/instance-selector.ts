@@ -40,7 +40,11 @@ function createdMs(instance: Instance): number {
 }
 
 function ambiguous(fitting: readonly Instance[], selector: string, doing: string, what: string): Error {
-  const ids = fitting.map((instance) => (instance.name === "" || instance.name === selector ? instance.id : `${instance.id} (${instance.name})`)).sort();
+  const ids = fitting
+    .map((instance) =>
+      instance.name === "" || instance.name === selector ? instance.id : `${instance.id} (${instance.name})`,
+    )
+    .sort();
   const named = ids.slice(0, CANDIDATES_NAMED_MAX).join(", ");
   const more = ids.length > CANDIDATES_NAMED_MAX ? ` and ${ids.length - CANDIDATES_NAMED_MAX} more` : "";
   return fault(Reason.INSTANCE_AMBIGUOUS, `${doing} "${selector}": ${ids.length} ${what}: ${named}${more}`, {

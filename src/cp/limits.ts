@@ -9,6 +9,8 @@ export type ControlPlaneLimits = FleetLimits & {
   readonly moduleCacheMaxBytes: number;
   /** Fetch of one module from a URL. Default 60 s. */
   readonly moduleFetchTimeoutMs: number;
+  /** Between two pieces of an upload. Default 60 s. */
+  readonly uploadIdleTimeoutMs: number;
   /** Modules uploaded or fetched at once, each in memory. Default 4. */
   readonly moduleTransfersMax: number;
   /** WatchFacts and TailLogs streams at once. Default 256. */
@@ -25,7 +27,7 @@ export type ControlPlaneLimits = FleetLimits & {
   readonly echoTimeoutMs: number;
   /** Requests through the gateway at once. Default 1,000. */
   readonly gatewayRequestsMax: number;
-  /** Until the guest's response begins. Default 120 s. */
+  /** Until the guest's response begins; a short body must have come in this time, too. Default 120 s. */
   readonly gatewayTimeoutMs: number;
   /** Body of a request through the gateway; each instance has its own, usually lower, limit. Default 1 GiB. */
   readonly gatewayRequestBodyMaxBytes: number;
@@ -37,6 +39,7 @@ export const CONTROL_PLANE_LIMITS: ControlPlaneLimits = {
   moduleMaxBytes: 64 * 1024 ** 2,
   moduleCacheMaxBytes: 256 * 1024 ** 2,
   moduleFetchTimeoutMs: 60_000,
+  uploadIdleTimeoutMs: 60_000,
   moduleTransfersMax: 4,
   streamsMax: 256,
   startsMax: 1_000,

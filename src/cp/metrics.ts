@@ -11,15 +11,20 @@ import type { Fleet } from "./fleet.ts";
 /** Counts, and writes the counts down. */
 export interface Metrics {
   /** One finished RPC. */
-  onCall(call: RpcCallMeasure): void;
+  readonly onCall: (call: RpcCallMeasure) => void;
   /** One finished request through the gateway. */
-  onGatewayRequest(status: number): void;
+  readonly onGatewayRequest: (status: number) => void;
   /** Everything, in the text format 0.0.4. */
-  text(): string;
+  readonly text: () => string;
 }
 
 /** What metrics are made of. */
-export type MetricsDeps = { readonly fleet: Fleet; readonly reader: FleetReader; readonly clock: Clock; readonly silence: SilencePolicy };
+export type MetricsDeps = {
+  readonly fleet: Fleet;
+  readonly reader: FleetReader;
+  readonly clock: Clock;
+  readonly silence: SilencePolicy;
+};
 
 /** Upper bounds of the latency histogram, in seconds. */
 const BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -58,10 +63,21 @@ export function createMetrics(deps: MetricsDeps): Metrics {
       [
         ...family("wasmatrix_instances", "gauge", "Instances by state.", instancesByState(deps)),
         ...family("wasmatrix_nodes", "gauge", "Nodes by state.", nodesByState(deps)),
-        ...family("wasmatrix_nodes_rebuilding", "gauge", "Nodes whose first whole snapshot is awaited.", [["", deps.reader.rebuildingNodes().length]]),
-        ...family("wasmatrix_instance_restarts_total", "counter", "Restarts reported since this process began.", [["", restarts]]),
-        ...family("wasmatrix_capability_denials_total", "counter", "Reported refusals of operations for want of an assignment; repeats within a second count once.", [["", denials]]),
-        ...family("wasmatrix_gateway_requests_total", "counter", "Requests through the gateway, by status.", [...gateway]),
+        ...family("wasmatrix_nodes_rebuilding", "gauge", "Nodes whose first whole snapshot is awaited.", [
+          ["", deps.reader.rebuildingNodes().length],
+        ]),
+        ...family("wasmatrix_instance_restarts_total", "counter", "Restarts reported since this process began.", [
+          ["", restarts],
+        ]),
+        ...family(
+          "wasmatrix_capability_denials_total",
+          "counter",
+          "Reported refusals of operations for want of an assignment; repeats within a second count once.",
+          [["", denials]],
+        ),
+        ...family("wasmatrix_gateway_requests_total", "counter", "Requests through the gateway, by status.", [
+          ...gateway,
+        ]),
         ...latencyFamily(calls),
         "",
       ].join("\n"),
@@ -71,16 +87,27 @@ export function createMetrics(deps: MetricsDeps): Metrics {
 type Sample = readonly [labels: string, value: number];
 
 function family(name: string, type: string, help: string, samples: readonly Sample[]): string[] {
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples.map(([label, value]) => `${name}${label === "" ? "" : `{${label}}`} ${value}`)];
+  return [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} ${type}`,
+    ...samples.map(([label, value]) => `${name}${label === "" ? "" : `{${label}}`} ${value}`),
+  ];
 }
 
 /** Its `_count` is the number of RPCs by method and code. */
 function latencyFamily(calls: ReadonlyMap<string, Latency>): string[] {
   const name = "wasmatrix_rpc_duration_seconds";
-  const lines = [`# HELP ${name} RPCs and how long they took, by method and code; a stream is measured to its end.`, `# TYPE ${name} histogram`];
+  const lines = [
+    `# HELP ${name} RPCs and how long they took, by method and code; a stream is measured to its end.`,
+    `# TYPE ${name} histogram`,
+  ];
   for (const [label, { count, sumS, buckets }] of calls) {
     BUCKETS_S.forEach((bound, index) => lines.push(`${name}_bucket{${label},le="${bound}"} ${buckets[index] ?? 0}`));
-    lines.push(`${name}_bucket{${label},le="+Inf"} ${count}`, `${name}_sum{${label}} ${sumS}`, `${name}_count{${label}} ${count}`);
+    lines.push(
+      `${name}_bucket{${label},le="+Inf"} ${count}`,
+      `${name}_sum{${label}} ${sumS}`,
+      `${name}_count{${label}} ${count}`,
+    );
   }
   return lines;
 }

@@ -83,10 +83,11 @@ export function isRefusal(error: unknown): error is Fault {
   return error instanceof RemoteFault && !UNCLEAR_ANSWERS.has(error.reason);
 }
 
-/** Whether the order surely never reached the agent: it was not even tried, or there was nobody to connect to. */
+/** Whether the order surely never reached the agent: it was not even tried, nobody was there to connect to, or the door stayed shut. */
 export function wasNeverSent(error: unknown): boolean {
   if (isFault(error, Reason.NODE_UNREACHABLE) && error.cause === undefined) return true;
   for (let cause = error, depth = 0; cause instanceof Error && depth < 6; cause = cause.cause, depth++) {
+    if (isFault(cause, Reason.UNAUTHENTICATED)) return true;
     if ("code" in cause && typeof cause.code === "string" && NOT_CONNECTED.has(cause.code)) return true;
   }
   return false;
@@ -109,7 +110,10 @@ function silent(nodeId: string, doing: string, what: string): Fault {
 /** What the agent says is passed on; what the connection says means nothing to a caller. */
 function inOurWords(error: unknown, nodeId: string, doing: string): unknown {
   if (isFault(error, Reason.UNAUTHENTICATED)) {
-    return fault(Reason.NODE_UNREACHABLE, `${doing}: node "${nodeId}" does not accept this control plane's token`, { subject: nodeId, cause: error });
+    return fault(Reason.NODE_UNREACHABLE, `${doing}: node "${nodeId}" does not accept this control plane's token`, {
+      subject: nodeId,
+      cause: error,
+    });
   }
   if (!isFault(error) || error instanceof RemoteFault) return error;
   const options = { subject: nodeId, cause: error };

@@ -15,7 +15,11 @@ export interface OrderEcho {
    * which it left the instance (`instanceOf`; undefined: nothing to wait for). Waits at most `timeoutMs`: an agent that
    * cannot report to us now will do so later.
    */
-  afterReport<T>(instanceId: string, order: () => Promise<T>, instanceOf: (answer: T) => Instance | undefined): Promise<T>;
+  afterReport<T>(
+    instanceId: string,
+    order: () => Promise<T>,
+    instanceOf: (answer: T) => Instance | undefined,
+  ): Promise<T>;
 }
 
 /** What waiting needs. */
@@ -29,7 +33,8 @@ export function createOrderEcho(deps: OrderEchoDeps): OrderEcho {
       const reported: Instance[] = [];
       let look = (): void => undefined;
       const unsubscribe = deps.fleet.onChange(({ node, news }) => {
-        for (const { instance } of news) if (instance?.id === instanceId && reported.length < STATES_MAX) reported.push(instance);
+        for (const { instance } of news)
+          if (instance?.id === instanceId && reported.length < STATES_MAX) reported.push(instance);
         const held = news.length === 0 ? ledgerValue(node.fold.instances, instanceId) : undefined;
         if (held && reported.length < STATES_MAX) reported.push(held);
         look();

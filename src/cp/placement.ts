@@ -102,7 +102,9 @@ function noNodeFits(judged: readonly Judged[], request: PlacementRequest): Fault
   const why = [...counts].map(([requirement, count]) => `${count} ${describe(requirement, request)}`).join(", ");
   const onlyRoom = relevant.some(({ failed }) => failed.length === 1 && failed[0] === "room");
   const of = request.nodeId === "" ? `of ${relevant.length} known` : `"${request.nodeId}"`;
-  return fault(onlyRoom ? Reason.NODE_AT_CAPACITY : Reason.NO_NODE_FITS, `${doing}: no node fits (${of}: ${why})`, { subject });
+  return fault(onlyRoom ? Reason.NODE_AT_CAPACITY : Reason.NO_NODE_FITS, `${doing}: no node fits (${of}: ${why})`, {
+    subject,
+  });
 }
 
 function describe(requirement: Requirement, request: PlacementRequest): string {
@@ -114,7 +116,9 @@ function describe(requirement: Requirement, request: PlacementRequest): string {
     case "reachable":
       return "cannot be dialled";
     case "labels":
-      return `without the labels ${Object.entries(request.labels).map(([key, value]) => `${key}=${value}`).join(", ")}`;
+      return `without the labels ${Object.entries(request.labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(", ")}`;
     case "guest kind":
       return "cannot host such a module";
     case "room":

@@ -15,7 +15,8 @@ export function createSlots(max: number, what: string): Slots {
   let taken = 0;
   return {
     take(doing, until) {
-      if (taken >= max) throw fault(Reason.TOO_MANY_REQUESTS, `${doing}: ${max} ${what} are open already, and that is the limit`);
+      if (taken >= max)
+        throw fault(Reason.TOO_MANY_REQUESTS, `${doing}: ${max} ${what} are open already, and that is the limit`);
       taken += 1;
       let given = false;
       const giveBack = (): void => {

@@ -7,16 +7,29 @@ import { FactKind, FactSchema, SnapshotSchema } from "../../src/gen/wasmatrix/v1
 import { idOf, instanceOf, nodeInfoOf, reportOf } from "./node-history.ts";
 
 function fleetAt(clock: { nowMs: number }, limits: Partial<typeof FLEET_LIMITS> = {}): Fleet {
-  return createFleet({ nowMs: () => clock.nowMs, silence: silencePolicyFromInterval(5_000), limits: { ...FLEET_LIMITS, ...limits } });
+  return createFleet({
+    nowMs: () => clock.nowMs,
+    silence: silencePolicyFromInterval(5_000),
+    limits: { ...FLEET_LIMITS, ...limits },
+  });
 }
 
 function factReport(nodeId: string, sequence: number, name = "web"): Parameters<Fleet["report"]>[0] {
-  const fact = create(FactSchema, { nodeId, epoch: "e1", sequence: BigInt(sequence), kind: FactKind.INSTANCE_RUNNING, instance: instanceOf({ id: idOf(1), nodeId, name }) });
+  const fact = create(FactSchema, {
+    nodeId,
+    epoch: "e1",
+    sequence: BigInt(sequence),
+    kind: FactKind.INSTANCE_RUNNING,
+    instance: instanceOf({ id: idOf(1), nodeId, name }),
+  });
   return reportOf({ info: nodeInfoOf({ nodeId }), afterSequence: BigInt(sequence - 1), facts: [fact] });
 }
 
 function emptySnapshot(nodeId: string): Parameters<Fleet["report"]>[0] {
-  return reportOf({ info: nodeInfoOf({ nodeId }), snapshot: create(SnapshotSchema, { sequence: 0n, page: 0, pageCount: 1 }) });
+  return reportOf({
+    info: nodeInfoOf({ nodeId }),
+    snapshot: create(SnapshotSchema, { sequence: 0n, page: 0, pageCount: 1 }),
+  });
 }
 
 describe("a fleet", () => {

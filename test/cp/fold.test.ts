@@ -6,7 +6,17 @@ import { ledgerValue, ledgerValues } from "../../src/cp/fold/ledger.ts";
 import { FactKind, FactSchema, SnapshotSchema, type Fact } from "../../src/gen/wasmatrix/v1/fact_pb.ts";
 import { InstanceState, type Instance } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
 import { LoadSchema } from "../../src/gen/wasmatrix/v1/node_pb.ts";
-import { factsReport, idOf, instanceOf, lives, nodeInfoOf, reportOf, reportsOf, snapshotReports, type Life } from "./node-history.ts";
+import {
+  factsReport,
+  idOf,
+  instanceOf,
+  lives,
+  nodeInfoOf,
+  reportOf,
+  reportsOf,
+  snapshotReports,
+  type Life,
+} from "./node-history.ts";
 
 const LIMITS: FoldLimits = { instancesMax: 1_000, factsMax: 1_000, unfinishedMax: 16 };
 
@@ -25,17 +35,33 @@ function factOf(sequence: number, instance: Instance, kind: FactKind = FactKind.
   return create(FactSchema, { nodeId: "n1", epoch, sequence: BigInt(sequence), kind, instance });
 }
 
-function snapshotReport(sequence: number, instances: readonly Instance[], paging = { page: 0, pageCount: 1 }, epoch = "e1"): NodeReport {
-  return reportOf({ epoch, afterSequence: BigInt(sequence), snapshot: create(SnapshotSchema, { sequence: BigInt(sequence), ...paging, instances: [...instances] }) });
+function snapshotReport(
+  sequence: number,
+  instances: readonly Instance[],
+  paging = { page: 0, pageCount: 1 },
+  epoch = "e1",
+): NodeReport {
+  return reportOf({
+    epoch,
+    afterSequence: BigInt(sequence),
+    snapshot: create(SnapshotSchema, { sequence: BigInt(sequence), ...paging, instances: [...instances] }),
+  });
 }
 
 describe("the fold of reports", () => {
   it("gives an equal state for any order of the same reports, with any duplicates", () => {
-    const someReports = lives.chain(([first, second]) => fc.tuple(reportsOf(first), reportsOf(second)).map(([a, b]) => [...a, ...b]));
+    const someReports = lives.chain(([first, second]) =>
+      fc.tuple(reportsOf(first), reportsOf(second)).map(([a, b]) => [...a, ...b]),
+    );
     const shuffled = someReports
       .filter((reports) => reports.length > 0)
       .chain((reports) => fc.tuple(fc.constant(reports), fc.array(fc.constantFrom(...reports), { maxLength: 8 })))
-      .chain(([reports, doubled]) => fc.tuple(fc.constant(reports), fc.shuffledSubarray([...reports, ...doubled], { minLength: reports.length + doubled.length })));
+      .chain(([reports, doubled]) =>
+        fc.tuple(
+          fc.constant(reports),
+          fc.shuffledSubarray([...reports, ...doubled], { minLength: reports.length + doubled.length }),
+        ),
+      );
     fc.assert(
       fc.property(shuffled, ([reports, reordered]) => {
         expect(foldAll(reordered)).toEqual(foldAll(reports));
@@ -46,14 +72,17 @@ describe("the fold of reports", () => {
 
   it("does not change when a report is folded in again", () => {
     fc.assert(
-      fc.property(lives.chain(([life]) => reportsOf(life).filter((reports) => reports.length > 0)), (reports) => {
-        const node = foldAll(reports);
-        for (const report of reports) {
-          const again = foldReport(node, report, LIMITS);
-          expect(again.node).toEqual(node);
-          expect(again.news).toEqual([]);
-        }
-      }),
+      fc.property(
+        lives.chain(([life]) => reportsOf(life).filter((reports) => reports.length > 0)),
+        (reports) => {
+          const node = foldAll(reports);
+          for (const report of reports) {
+            const again = foldReport(node, report, LIMITS);
+            expect(again.node).toEqual(node);
+            expect(again.news).toEqual([]);
+          }
+        },
+      ),
       { numRuns: 1_000 },
     );
   });
@@ -74,7 +103,9 @@ describe("the fold of reports", () => {
         const truth = life.states.at(-1);
         expect(node.coverage).toBe(BigInt(life.facts.length));
         expect(held(node)).toEqual(truth?.instances);
-        expect(new Map([...ledgerValues(node.providers)].map((provider) => [provider.id, provider]))).toEqual(truth?.providers);
+        expect(new Map([...ledgerValues(node.providers)].map((provider) => [provider.id, provider]))).toEqual(
+          truth?.providers,
+        );
         expect(node.instances.ahead.size).toBe(0);
       }),
       { numRuns: 1_000 },
@@ -89,7 +120,16 @@ describe("the fold of reports", () => {
   it("does not resurrect a forgotten instance when a snapshot from before comes late", () => {
     const instance = instanceOf({ id: idOf(1) });
     const forgotten = reportOf({ afterSequence: 2n, facts: [factOf(3, instance, FactKind.INSTANCE_FORGOTTEN)] });
-    expect(held(foldAll([snapshotReport(1, []), reportOf({ afterSequence: 1n, facts: [factOf(2, instance)] }), forgotten, snapshotReport(2, [instance])])).size).toBe(0);
+    expect(
+      held(
+        foldAll([
+          snapshotReport(1, []),
+          reportOf({ afterSequence: 1n, facts: [factOf(2, instance)] }),
+          forgotten,
+          snapshotReport(2, [instance]),
+        ]),
+      ).size,
+    ).toBe(0);
     // The same snapshot without the later fact does hold it.
     expect(held(foldAll([snapshotReport(1, []), snapshotReport(2, [instance])])).size).toBe(1);
   });
@@ -107,7 +147,10 @@ describe("the fold of reports", () => {
 
   it("keeps a later fact over a snapshot from before it", () => {
     const stopped = instanceOf({ id: idOf(1), state: InstanceState.STOPPED });
-    const node = foldAll([reportOf({ afterSequence: 8n, facts: [factOf(9, stopped)] }), snapshotReport(7, [instanceOf({ id: idOf(1) })])]);
+    const node = foldAll([
+      reportOf({ afterSequence: 8n, facts: [factOf(9, stopped)] }),
+      snapshotReport(7, [instanceOf({ id: idOf(1) })]),
+    ]);
     expect(ledgerValue(node.instances, idOf(1))?.state).toBe(InstanceState.STOPPED);
   });
 
@@ -120,29 +163,44 @@ describe("the fold of reports", () => {
   });
 
   it("remembers only that a node leaves within the life that said so", () => {
-    const left = foldAll([snapshotReport(1, []), reportOf({ afterSequence: 1n, leaving: true }), reportOf({ afterSequence: 1n })]);
+    const left = foldAll([
+      snapshotReport(1, []),
+      reportOf({ afterSequence: 1n, leaving: true }),
+      reportOf({ afterSequence: 1n }),
+    ]);
     expect(left.leaving).toBe(true);
     expect(foldReport(left, reportOf({ epoch: "e2" }), LIMITS).node.leaving).toBe(false);
   });
 
   it("takes the announcement that knows of most, then the one sent last", () => {
     const labelled = (label: string, sequence: bigint, sentNs: bigint): NodeReport =>
-      reportOf({ info: nodeInfoOf({ labels: { label } }), afterSequence: sequence, sentNs, load: create(LoadSchema, { instances: 1 }) });
+      reportOf({
+        info: nodeInfoOf({ labels: { label } }),
+        afterSequence: sequence,
+        sentNs,
+        load: create(LoadSchema, { instances: 1 }),
+      });
     const node = foldAll([labelled("newest", 2n, 5n), labelled("older", 2n, 4n), labelled("oldest", 1n, 9n)]);
     expect(node.announced.info.labels).toEqual({ label: "newest" });
   });
 
   it("keeps the newest facts within its limit", () => {
-    const reports = Array.from({ length: 10 }, (_, index) => reportOf({ afterSequence: BigInt(index), facts: [factOf(index + 1, instanceOf({ id: idOf(1) }))] }));
+    const reports = Array.from({ length: 10 }, (_, index) =>
+      reportOf({ afterSequence: BigInt(index), facts: [factOf(index + 1, instanceOf({ id: idOf(1) }))] }),
+    );
     const node = foldAll(reports, { ...LIMITS, factsMax: 3 });
     expect(node.facts.map((fact) => fact.sequence)).toEqual([8n, 9n, 10n]);
     expect(foldReport(node, reports[0] ?? reportOf(), { ...LIMITS, factsMax: 3 }).news).toEqual([]);
   });
 
   it("keeps at most the allowed number of instances, live ones first", () => {
-    const ended = Array.from({ length: 5 }, (_, index) => instanceOf({ id: idOf(index), state: InstanceState.STOPPED }));
+    const ended = Array.from({ length: 5 }, (_, index) =>
+      instanceOf({ id: idOf(index), state: InstanceState.STOPPED }),
+    );
     const live = instanceOf({ id: idOf(9) });
-    expect(held(foldAll([snapshotReport(1, [...ended, live])], { ...LIMITS, instancesMax: 3 })).has(live.id)).toBe(true);
+    expect(held(foldAll([snapshotReport(1, [...ended, live])], { ...LIMITS, instancesMax: 3 })).has(live.id)).toBe(
+      true,
+    );
     expect(held(foldAll([snapshotReport(1, [...ended, live])], { ...LIMITS, instancesMax: 3 })).size).toBe(3);
     expect(held(foldAll([snapshotReport(1, [...ended, live])], { ...LIMITS, instancesMax: 6 })).size).toBe(6);
   });
@@ -165,7 +223,14 @@ describe("what a report is answered", () => {
     const report = reportOf({ afterSequence: 5n, facts: [factOf(6, instanceOf({ id: idOf(1) }))] });
     const { node } = foldReport(whole, report, LIMITS);
     expect(needsSnapshot(node, report)).toBe("facts from 4 to 5 are missing");
-    const filled = foldReport(node, reportOf({ afterSequence: 3n, facts: [factOf(4, instanceOf({ id: idOf(1) })), factOf(5, instanceOf({ id: idOf(1) }))] }), LIMITS).node;
+    const filled = foldReport(
+      node,
+      reportOf({
+        afterSequence: 3n,
+        facts: [factOf(4, instanceOf({ id: idOf(1) })), factOf(5, instanceOf({ id: idOf(1) }))],
+      }),
+      LIMITS,
+    ).node;
     expect(filled.coverage).toBe(6n);
     expect(needsSnapshot(filled, report)).toBeUndefined();
   });

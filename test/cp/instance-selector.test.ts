@@ -6,7 +6,8 @@ import { isFault, Reason } from "../../src/fault.ts";
 import { InstanceState, type Instance } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
 import { idOf, instanceOf } from "./node-history.ts";
 
-const select = (instances: readonly Instance[], selector: string): Instance => selectInstance(instances, selector, "Cannot stop instance");
+const select = (instances: readonly Instance[], selector: string): Instance =>
+  selectInstance(instances, selector, "Cannot stop instance");
 
 function reasonOf(action: () => unknown): Reason | undefined {
   try {
@@ -18,9 +19,17 @@ function reasonOf(action: () => unknown): Reason | undefined {
   return undefined;
 }
 
-const id = fc.string({ unit: fc.constantFrom(..."ab1"), minLength: 20, maxLength: 20 });
+const id = fc.string({ unit: fc.constantFrom("a", "b", "1"), minLength: 20, maxLength: 20 });
 const instances = fc
-  .uniqueArray(fc.tuple(id, fc.constantFrom("", "web", "a", "ab1"), fc.constantFrom(InstanceState.RUNNING, InstanceState.STOPPED), fc.integer({ min: 0, max: 5 })), { selector: ([each]) => each, maxLength: 12 })
+  .uniqueArray(
+    fc.tuple(
+      id,
+      fc.constantFrom("", "web", "a", "ab1"),
+      fc.constantFrom(InstanceState.RUNNING, InstanceState.STOPPED),
+      fc.integer({ min: 0, max: 5 }),
+    ),
+    { selector: ([each]) => each, maxLength: 12 },
+  )
   .map((all) => all.map(([each, name, state, createdMs]) => instanceOf({ id: each, name, state, createdMs })));
 
 describe("selecting an instance", () => {
@@ -35,12 +44,19 @@ describe("selecting an instance", () => {
 
   it("answers a prefix exactly if no name equals it and one id begins with it; else it says which of the two is wrong", () => {
     fc.assert(
-      fc.property(instances, fc.string({ unit: fc.constantFrom(..."ab1"), minLength: 1, maxLength: 19 }), (all, prefix) => {
-        fc.pre(all.every(({ name }) => name !== prefix));
-        const fitting = all.filter((instance) => instance.id.startsWith(prefix));
-        if (fitting.length === 1) expect(select(all, prefix)).toBe(fitting[0]);
-        else expect(reasonOf(() => select(all, prefix))).toBe(fitting.length === 0 ? Reason.INSTANCE_NOT_FOUND : Reason.INSTANCE_AMBIGUOUS);
-      }),
+      fc.property(
+        instances,
+        fc.string({ unit: fc.constantFrom("a", "b", "1"), minLength: 1, maxLength: 19 }),
+        (all, prefix) => {
+          fc.pre(all.every(({ name }) => name !== prefix));
+          const fitting = all.filter((instance) => instance.id.startsWith(prefix));
+          if (fitting.length === 1) expect(select(all, prefix)).toBe(fitting[0]);
+          else
+            expect(reasonOf(() => select(all, prefix))).toBe(
+              fitting.length === 0 ? Reason.INSTANCE_NOT_FOUND : Reason.INSTANCE_AMBIGUOUS,
+            );
+        },
+      ),
       { numRuns: 1_000 },
     );
   });
@@ -77,11 +93,17 @@ describe("selecting an instance", () => {
 
   it("names at most five of the instances that fit", () => {
     const many = Array.from({ length: 8 }, (_, index) => instanceOf({ id: idOf(index), name: "web" }));
-    expect(() => select(many, "web")).toThrow(/^Cannot stop instance "web": 8 live instances have this name: (\w+, ){4}\w+ and 3 more$/);
-    expect(() => select(many.slice(0, 2), "i")).toThrow(/2 instances have an id that begins so: i0+ \(web\), i10+ \(web\)$/);
+    expect(() => select(many, "web")).toThrow(
+      /^Cannot stop instance "web": 8 live instances have this name: (\w+, ){4}\w+ and 3 more$/,
+    );
+    expect(() => select(many.slice(0, 2), "i")).toThrow(
+      /2 instances have an id that begins so: i0+ \(web\), i10+ \(web\)$/,
+    );
   });
 
   it("says what it looked for when there is nothing", () => {
-    expect(() => select([], "web")).toThrow('Cannot stop instance "web": no instance has this id, prefix of an id, or name');
+    expect(() => select([], "web")).toThrow(
+      'Cannot stop instance "web": no instance has this id, prefix of an id, or name',
+    );
   });
 });

@@ -9,7 +9,15 @@ import { systemClock, systemEntropy } from "../../src/clock.ts";
 import { fault, Reason } from "../../src/fault.ts";
 import { ControlPlaneService, ReportStatusRequestSchema } from "../../src/gen/wasmatrix/v1/control_plane_pb.ts";
 import { FactKind, FactSchema, SnapshotSchema, type Fact } from "../../src/gen/wasmatrix/v1/fact_pb.ts";
-import { AssignmentSchema, GuestKind, InstanceSchema, InstanceState, LogLineSchema, TerminationSchema, type Instance } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
+import {
+  AssignmentSchema,
+  GuestKind,
+  InstanceSchema,
+  InstanceState,
+  LogLineSchema,
+  TerminationSchema,
+  type Instance,
+} from "../../src/gen/wasmatrix/v1/instance_pb.ts";
 import { LoadSchema, type NodeInfo } from "../../src/gen/wasmatrix/v1/node_pb.ts";
 import { NodeAgentService } from "../../src/gen/wasmatrix/v1/node_agent_pb.ts";
 import { silentLog } from "../../src/log.ts";
@@ -47,7 +55,12 @@ export interface MemoryAgent {
 }
 
 /** Shared, because each set compiles the validation rules anew. */
-const INTERCEPTORS = rpcServerInterceptors({ log: silentLog, clock: systemClock, entropy: systemEntropy, token: undefined });
+const INTERCEPTORS = rpcServerInterceptors({
+  log: silentLog,
+  clock: systemClock,
+  entropy: systemEntropy,
+  token: undefined,
+});
 
 export function createMemoryAgent(options: MemoryAgentOptions, controlPlane: () => Transport): MemoryAgent {
   const nodeId = options.nodeId ?? "n1";
@@ -60,7 +73,15 @@ export function createMemoryAgent(options: MemoryAgentOptions, controlPlane: () 
 
   const live = (): Instance[] => [...agent.instances.values()].filter(({ state }) => state < InstanceState.STOPPED);
   const send = async (leaving: boolean): Promise<void> => {
-    const snapshot = acknowledged === undefined ? create(SnapshotSchema, { sequence: BigInt(facts.length), page: 0, pageCount: 1, instances: [...agent.instances.values()] }) : undefined;
+    const snapshot =
+      acknowledged === undefined
+        ? create(SnapshotSchema, {
+            sequence: BigInt(facts.length),
+            page: 0,
+            pageCount: 1,
+            instances: [...agent.instances.values()],
+          })
+        : undefined;
     const after = acknowledged ?? facts.length;
     const { holds } = await client().reportStatus(
       create(ReportStatusRequestSchema, {
@@ -94,11 +115,17 @@ export function createMemoryAgent(options: MemoryAgentOptions, controlPlane: () 
           agent.requestIds.push(context.values.get(requestIdKey));
           const known = agent.instances.get(instanceId);
           if (known) return { instance: known, alreadyStarted: true };
-          if (agent.refuseStart !== undefined) throw fault(agent.refuseStart, `Cannot start instance "${instanceId}": refused`);
-          if (!spec || !agent.modules.has(spec.moduleDigest)) throw fault(Reason.MODULE_NOT_FOUND, `Cannot start instance "${instanceId}": no such module`);
+          if (agent.refuseStart !== undefined)
+            throw fault(agent.refuseStart, `Cannot start instance "${instanceId}": refused`);
+          if (!spec || !agent.modules.has(spec.moduleDigest))
+            throw fault(Reason.MODULE_NOT_FOUND, `Cannot start instance "${instanceId}": no such module`);
           const { name, labels, args, moduleDigest, assignments } = spec;
           const common = { id: instanceId, nodeId, generation, name, labels, args, moduleDigest, assignments };
-          const starting = create(InstanceSchema, { ...common, state: InstanceState.STARTING, createTime: timestampFromMs(systemClock.nowMs()) });
+          const starting = create(InstanceSchema, {
+            ...common,
+            state: InstanceState.STARTING,
+            createTime: timestampFromMs(systemClock.nowMs()),
+          });
           agent.change(starting, FactKind.INSTANCE_STARTING);
           agent.change({ ...starting, state: InstanceState.RUNNING, kind: GuestKind.HTTP }, FactKind.INSTANCE_RUNNING);
           return { instance: held(instanceId), alreadyStarted: false };
@@ -107,7 +134,10 @@ export function createMemoryAgent(options: MemoryAgentOptions, controlPlane: () 
           agent.orders.push("stopInstance");
           const instance = held(instanceId);
           if (instance.state < InstanceState.STOPPED) {
-            agent.change({ ...instance, state: InstanceState.STOPPED, lastTermination: create(TerminationSchema) }, FactKind.INSTANCE_STOPPED);
+            agent.change(
+              { ...instance, state: InstanceState.STOPPED, lastTermination: create(TerminationSchema) },
+              FactKind.INSTANCE_STOPPED,
+            );
           }
           return { instance: held(instanceId) };
         },
@@ -115,10 +145,15 @@ export function createMemoryAgent(options: MemoryAgentOptions, controlPlane: () 
           agent.orders.push("queryInstance");
           return { instance: held(instanceId) };
         },
-        invokeInstance: ({ instanceId, function: name, argsJson }) => ({ resultsJson: JSON.stringify([held(instanceId).id, name, argsJson]) }),
+        invokeInstance: ({ instanceId, function: name, argsJson }) => ({
+          resultsJson: JSON.stringify([held(instanceId).id, name, argsJson]),
+        }),
         assignCapability({ instanceId, assignment }) {
           const instance = held(instanceId);
-          agent.change({ ...instance, assignments: [...instance.assignments, create(AssignmentSchema, assignment ?? {})] }, FactKind.CAPABILITY_ASSIGNED);
+          agent.change(
+            { ...instance, assignments: [...instance.assignments, create(AssignmentSchema, assignment ?? {})] },
+            FactKind.CAPABILITY_ASSIGNED,
+          );
           return { instance: held(instanceId) };
         },
         revokeCapability({ instanceId }) {
@@ -139,9 +174,13 @@ export function createMemoryAgent(options: MemoryAgentOptions, controlPlane: () 
             wanted ||= digest;
             chunks.push(chunk);
           }
-          const bytes = joinChunks(chunks, chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+          const bytes = joinChunks(
+            chunks,
+            chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+          );
           const digest = await digestOf(bytes);
-          if (digest !== wanted) throw fault(Reason.MODULE_DIGEST_MISMATCH, "Cannot keep module: its digest is another");
+          if (digest !== wanted)
+            throw fault(Reason.MODULE_DIGEST_MISMATCH, "Cannot keep module: its digest is another");
           agent.modules.set(digest, bytes);
           return { digest, sizeBytes: BigInt(bytes.length) };
         },
@@ -170,7 +209,16 @@ export function createMemoryAgent(options: MemoryAgentOptions, controlPlane: () 
     report: (leaving = false) => (reporting = reporting.then(() => send(leaving))),
     change(instance, kind) {
       agent.instances.set(instance.id, instance);
-      facts.push(create(FactSchema, { nodeId, epoch, sequence: BigInt(facts.length + 1), time: timestampFromMs(systemClock.nowMs()), kind, instance }));
+      facts.push(
+        create(FactSchema, {
+          nodeId,
+          epoch,
+          sequence: BigInt(facts.length + 1),
+          time: timestampFromMs(systemClock.nowMs()),
+          kind,
+          instance,
+        }),
+      );
       wake();
     },
     restart(next) {

@@ -5,19 +5,42 @@ import * as fc from "fast-check";
 import type { NodeReport } from "../../src/cp/fold.ts";
 import { FactKind, FactSchema, SnapshotSchema, type Fact } from "../../src/gen/wasmatrix/v1/fact_pb.ts";
 import { GuestKind, InstanceSchema, InstanceState, type Instance } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
-import { CapacitySchema, LoadSchema, NodeInfoSchema, ProviderSchema, ProviderState, type NodeInfo, type Provider } from "../../src/gen/wasmatrix/v1/node_pb.ts";
+import {
+  CapacitySchema,
+  LoadSchema,
+  NodeInfoSchema,
+  ProviderSchema,
+  ProviderState,
+  type NodeInfo,
+  type Provider,
+} from "../../src/gen/wasmatrix/v1/node_pb.ts";
 
 /** An id of the real length that ends in `number`. */
 export function idOf(number: number): string {
   return `i${String(number)}`.padEnd(20, "0");
 }
 
-export function instanceOf(fields: { id: string; nodeId?: string; name?: string; state?: InstanceState; createdMs?: number } & Partial<Pick<Instance, "moduleDigest" | "restartCount" | "deniedCount" | "kind" | "generation" | "labels" | "args">>): Instance {
+export function instanceOf(
+  fields: { id: string; nodeId?: string; name?: string; state?: InstanceState; createdMs?: number } & Partial<
+    Pick<Instance, "moduleDigest" | "restartCount" | "deniedCount" | "kind" | "generation" | "labels" | "args">
+  >,
+): Instance {
   const { createdMs = 1_000, ...rest } = fields;
-  return create(InstanceSchema, { nodeId: "n1", state: InstanceState.RUNNING, kind: GuestKind.HTTP, generation: 1n, createTime: timestampFromMs(createdMs), ...rest });
+  return create(InstanceSchema, {
+    nodeId: "n1",
+    state: InstanceState.RUNNING,
+    kind: GuestKind.HTTP,
+    generation: 1n,
+    createTime: timestampFromMs(createdMs),
+    ...rest,
+  });
 }
 
-export function nodeInfoOf(fields: Partial<Pick<NodeInfo, "nodeId" | "address" | "ingressAddress" | "labels" | "moduleDigests" | "guestKinds">> & { instancesMax?: number; memoryMaxBytes?: bigint } = {}): NodeInfo {
+export function nodeInfoOf(
+  fields: Partial<
+    Pick<NodeInfo, "nodeId" | "address" | "ingressAddress" | "labels" | "moduleDigests" | "guestKinds">
+  > & { instancesMax?: number; memoryMaxBytes?: bigint } = {},
+): NodeInfo {
   const { instancesMax = 100, memoryMaxBytes = 100n * 64n * 1024n ** 2n, ...rest } = fields;
   return create(NodeInfoSchema, {
     nodeId: "n1",
@@ -29,7 +52,17 @@ export function nodeInfoOf(fields: Partial<Pick<NodeInfo, "nodeId" | "address" |
 }
 
 export function reportOf(fields: Partial<NodeReport> = {}): NodeReport {
-  return { info: nodeInfoOf(), epoch: "e1", afterSequence: 0n, facts: [], snapshot: undefined, load: undefined, leaving: false, sentNs: 0n, ...fields };
+  return {
+    info: nodeInfoOf(),
+    epoch: "e1",
+    afterSequence: 0n,
+    facts: [],
+    snapshot: undefined,
+    load: undefined,
+    leaving: false,
+    sentNs: 0n,
+    ...fields,
+  };
 }
 
 /** What a node holds, and the facts that led there. */
@@ -39,12 +72,25 @@ export type Life = {
   /** `states[n]` is what the node holds after n facts. */
   readonly states: readonly NodeHolding[];
 };
-export type NodeHolding = { readonly instances: ReadonlyMap<string, Instance>; readonly providers: ReadonlyMap<string, Provider> };
+export type NodeHolding = {
+  readonly instances: ReadonlyMap<string, Instance>;
+  readonly providers: ReadonlyMap<string, Provider>;
+};
 
-type Step = { readonly kind: "instance"; readonly number: number; readonly state: InstanceState } | { readonly kind: "forget"; readonly number: number } | { readonly kind: "provider"; readonly running: boolean };
+type Step =
+  | { readonly kind: "instance"; readonly number: number; readonly state: InstanceState }
+  | { readonly kind: "forget"; readonly number: number }
+  | { readonly kind: "provider"; readonly running: boolean };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant("instance" as const), number: fc.integer({ min: 0, max: 5 }), state: fc.constantFrom<InstanceState[]>(1, 2, 3, 4, 5, 6, 7) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant("instance" as const),
+      number: fc.integer({ min: 0, max: 5 }),
+      state: fc.constantFrom<InstanceState[]>(1, 2, 3, 4, 5, 6, 7),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("forget" as const), number: fc.integer({ min: 0, max: 5 }) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("provider" as const), running: fc.boolean() }) },
 );
@@ -59,12 +105,27 @@ function lifeFromSteps(epoch: string, inherited: NodeHolding, steps: readonly St
     const sequence = BigInt(facts.length + 1);
     const common = { nodeId: "n1", epoch, sequence, time: timestampFromMs(1_000 + facts.length) };
     if (each.kind === "provider") {
-      const provider = create(ProviderSchema, { id: "kv", nodeId: "n1", state: each.running ? ProviderState.RUNNING : ProviderState.STOPPED });
+      const provider = create(ProviderSchema, {
+        id: "kv",
+        nodeId: "n1",
+        state: each.running ? ProviderState.RUNNING : ProviderState.STOPPED,
+      });
       providers.set("kv", provider);
-      facts.push(create(FactSchema, { ...common, kind: each.running ? FactKind.PROVIDER_STARTED : FactKind.PROVIDER_STOPPED, provider }));
+      facts.push(
+        create(FactSchema, {
+          ...common,
+          kind: each.running ? FactKind.PROVIDER_STARTED : FactKind.PROVIDER_STOPPED,
+          provider,
+        }),
+      );
     } else {
       const state = each.kind === "instance" ? each.state : InstanceState.STOPPED;
-      const instance = instanceOf({ id: idOf(each.number), state, name: `name${each.number % 2}`, restartCount: facts.length });
+      const instance = instanceOf({
+        id: idOf(each.number),
+        state,
+        name: `name${each.number % 2}`,
+        restartCount: facts.length,
+      });
       if (each.kind === "forget") instances.delete(instance.id);
       else instances.set(instance.id, instance);
       const kind = each.kind === "forget" ? FactKind.INSTANCE_FORGOTTEN : FactKind.INSTANCE_RUNNING;
@@ -126,5 +187,7 @@ export function reportsOf(life: Life): fc.Arbitrary<readonly NodeReport[]> {
   const facts = fc.tuple(moment, moment).map(([a, b]) => [factsReport(life, Math.min(a, b), Math.max(a, b))]);
   const snapshot = moment.map((at) => snapshotReports(life, at));
   // Fewer snapshots than the fold keeps unfinished: beyond that bound order may show, until the next one.
-  return fc.tuple(fc.array(facts, { maxLength: 8 }), fc.array(snapshot, { maxLength: 3 })).map(([a, b]) => [...a, ...b].flat());
+  return fc
+    .tuple(fc.array(facts, { maxLength: 8 }), fc.array(snapshot, { maxLength: 3 }))
+    .map(([a, b]) => [...a, ...b].flat());
 }

@@ -9,13 +9,31 @@ import { nodeInfoOf } from "./node-history.ts";
 const DIGEST = `sha256:${"0".repeat(64)}`;
 const MEBIBYTE = 1024 ** 2;
 
-function nodeOf(nodeId: string, fields: Partial<Omit<PlacementNode, "info">> & Parameters<typeof nodeInfoOf>[0] = {}): PlacementNode {
-  const { state = NodeState.AVAILABLE, rebuilding = false, instances = 0, memoryBytes = 0, sameName = 0, ...info } = fields;
+function nodeOf(
+  nodeId: string,
+  fields: Partial<Omit<PlacementNode, "info">> & Parameters<typeof nodeInfoOf>[0] = {},
+): PlacementNode {
+  const {
+    state = NodeState.AVAILABLE,
+    rebuilding = false,
+    instances = 0,
+    memoryBytes = 0,
+    sameName = 0,
+    ...info
+  } = fields;
   return { info: nodeInfoOf({ nodeId, ...info }), state, rebuilding, instances, memoryBytes, sameName };
 }
 
 function requestOf(fields: Partial<PlacementRequest> = {}): PlacementRequest {
-  return { instanceId: "a1", nodeId: "", labels: {}, kinds: [], memoryBytes: 64 * MEBIBYTE, moduleDigest: DIGEST, ...fields };
+  return {
+    instanceId: "a1",
+    nodeId: "",
+    labels: {},
+    kinds: [],
+    memoryBytes: 64 * MEBIBYTE,
+    moduleDigest: DIGEST,
+    ...fields,
+  };
 }
 
 function refusal(nodes: readonly PlacementNode[], request: PlacementRequest): Fault {
@@ -30,12 +48,19 @@ function refusal(nodes: readonly PlacementNode[], request: PlacementRequest): Fa
 
 describe("placing an instance", () => {
   it("takes the least loaded node first, by the fuller of instances and memory", () => {
-    const nodes = [nodeOf("busy", { instances: 50 }), nodeOf("full-memory", { memoryBytes: 90 * 64 * MEBIBYTE }), nodeOf("idle", { instances: 1 })];
+    const nodes = [
+      nodeOf("busy", { instances: 50 }),
+      nodeOf("full-memory", { memoryBytes: 90 * 64 * MEBIBYTE }),
+      nodeOf("idle", { instances: 1 }),
+    ];
     expect(placeInstance(nodes, requestOf())).toEqual(["idle", "busy", "full-memory"]);
   });
 
   it("counts load by share of capacity, not by number", () => {
-    const nodes = [nodeOf("small", { instances: 5, instancesMax: 10 }), nodeOf("large", { instances: 20, instancesMax: 100 })];
+    const nodes = [
+      nodeOf("small", { instances: 5, instancesMax: 10 }),
+      nodeOf("large", { instances: 20, instancesMax: 100 }),
+    ];
     expect(placeInstance(nodes, requestOf())).toEqual(["large", "small"]);
   });
 
@@ -46,7 +71,9 @@ describe("placing an instance", () => {
   });
 
   it("spreads instances of one name", () => {
-    expect(placeInstance([nodeOf("a", { sameName: 2 }), nodeOf("b", { sameName: 1, instances: 10 })], requestOf())).toEqual(["b", "a"]);
+    expect(
+      placeInstance([nodeOf("a", { sameName: 2 }), nodeOf("b", { sameName: 1, instances: 10 })], requestOf()),
+    ).toEqual(["b", "a"]);
   });
 
   it("chooses a rebuilding node only if there is no other", () => {
@@ -70,9 +97,12 @@ describe("placing an instance", () => {
       fc.property(
         nodes.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }))),
         ([all, shuffled]) => {
-          const toNodes = (some: typeof all): PlacementNode[] => some.map(({ id, zone, ...fields }) => nodeOf(id, { ...fields, instancesMax: 10, labels: { zone } }));
+          const toNodes = (some: typeof all): PlacementNode[] =>
+            some.map(({ id, zone, ...fields }) => nodeOf(id, { ...fields, instancesMax: 10, labels: { zone } }));
           const request = requestOf({ labels: { zone: "x" } });
-          const fitting = all.filter(({ state, instances, zone }) => state === NodeState.AVAILABLE && instances < 10 && zone === "x").map(({ id }) => id);
+          const fitting = all
+            .filter(({ state, instances, zone }) => state === NodeState.AVAILABLE && instances < 10 && zone === "x")
+            .map(({ id }) => id);
           if (fitting.length === 0) {
             expect([Reason.NO_NODE_FITS, Reason.NODE_AT_CAPACITY]).toContain(refusal(toNodes(all), request).reason);
             return;
@@ -89,10 +119,16 @@ describe("placing an instance", () => {
 
 describe("when no node fits", () => {
   it("counts for each requirement the nodes that fail it", () => {
-    const nodes = [nodeOf("a", { state: NodeState.LOST }), nodeOf("b", { state: NodeState.LOST, instances: 100 }), nodeOf("c", { guestKinds: [GuestKind.COMMAND] })];
+    const nodes = [
+      nodeOf("a", { state: NodeState.LOST }),
+      nodeOf("b", { state: NodeState.LOST, instances: 100 }),
+      nodeOf("c", { guestKinds: [GuestKind.COMMAND] }),
+    ];
     const error = refusal(nodes, requestOf({ labels: { zone: "x" }, kinds: [GuestKind.HTTP] }));
     expect(error.reason).toBe(Reason.NO_NODE_FITS);
-    expect(error.message).toBe('Cannot start instance "a1": no node fits (of 3 known: 2 not available, 3 without the labels zone=x, 1 without room for 64 MiB, 1 cannot host such a module)');
+    expect(error.message).toBe(
+      'Cannot start instance "a1": no node fits (of 3 known: 2 not available, 3 without the labels zone=x, 1 without room for 64 MiB, 1 cannot host such a module)',
+    );
   });
 
   it("says that nodes are full if room is all that is wanting", () => {

@@ -1,5 +1,13 @@
 /** A control plane and agents in one process, joined by transports whose failures tests decide on. */
-import { createClient, createRouterTransport, ConnectError, Code, type Client, type Transport } from "@connectrpc/connect";
+import {
+  createClient,
+  createRouterTransport,
+  ConnectError,
+  Code,
+  type Client,
+  type Transport,
+} from "@connectrpc/connect";
+import { vi } from "vitest";
 import { createControlPlane, type ControlPlane, type ControlPlaneDeps } from "../../src/cp/app.ts";
 import { systemEntropy } from "../../src/clock.ts";
 import { isFault, type Reason } from "../../src/fault.ts";
@@ -92,7 +100,13 @@ function lineTo(address: string, agentAt: () => MemoryAgent | undefined, lines: 
   const before = (): Transport => {
     const agent = agentAt();
     if (!agent || lines.get(address) === "refused") {
-      throw new ConnectError("connection refused", Code.Unavailable, undefined, undefined, Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }));
+      throw new ConnectError(
+        "connection refused",
+        Code.Unavailable,
+        undefined,
+        undefined,
+        Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }),
+      );
     }
     return agent.transport;
   };
@@ -100,15 +114,27 @@ function lineTo(address: string, agentAt: () => MemoryAgent | undefined, lines: 
     const line = lines.get(address) ?? "up";
     if (line === "up" || method !== "StartInstance") return;
     if (line === "lost-then-dead") lines.set(address, "dead");
-    throw new ConnectError("connection reset", Code.Unavailable, undefined, undefined, Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }));
+    throw new ConnectError(
+      "connection reset",
+      Code.Unavailable,
+      undefined,
+      undefined,
+      Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }),
+    );
   };
   return {
     async unary(...call) {
-      if (lines.get(address) === "dead") throw new ConnectError("gone", Code.Unavailable, undefined, undefined, new Error("read ECONNRESET"));
+      if (lines.get(address) === "dead")
+        throw new ConnectError("gone", Code.Unavailable, undefined, undefined, new Error("read ECONNRESET"));
       const response = await before().unary(...call);
       after(call[0].name);
       return response;
     },
     stream: async (...call) => before().stream(...call),
   };
+}
+
+/** Waits until `expectation` holds; as long as a busy machine may need. */
+export function eventually<T>(expectation: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(expectation, { timeout: 20_000, interval: 10 });
 }

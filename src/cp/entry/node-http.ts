@@ -25,7 +25,11 @@ export function pathOf(request: NodeRequest): string {
 }
 
 /** Answers a request by `handler`, streaming both ways. A client that goes away aborts the request's signal. */
-export async function answerByFetch(handler: (request: Request) => Promise<Response>, from: NodeRequest, to: NodeResponse): Promise<void> {
+export async function answerByFetch(
+  handler: (request: Request) => Promise<Response>,
+  from: NodeRequest,
+  to: NodeResponse,
+): Promise<void> {
   const gone = new AbortController();
   to.once("close", () => gone.abort());
   const request = requestFromNode(from, gone.signal);
@@ -62,8 +66,19 @@ function requestFromNode(from: NodeRequest, signal: AbortSignal): Request | unde
     if (name.startsWith(":") || value === undefined) continue;
     for (const each of Array.isArray(value) ? value : [value]) headers.append(name, each);
   }
-  const hasBody = method !== "GET" && method !== "HEAD";
-  return new Request(url, { method, headers, signal, ...(hasBody ? { body: streamFromNode(from), duplex: "half" } : {}) });
+  const hasBody = method !== "GET" && method !== "HEAD" && announcesBody(from);
+  return new Request(url, {
+    method,
+    headers,
+    signal,
+    ...(hasBody ? { body: streamFromNode(from), duplex: "half" } : {}),
+  });
+}
+
+function announcesBody(from: NodeRequest): boolean {
+  const length = from.headers["content-length"];
+  if (length !== undefined) return length !== "0";
+  return "stream" in from ? !from.stream.endAfterHeaders : from.headers["transfer-encoding"] !== undefined;
 }
 
 /** What a `Request` can carry; CONNECT and TRACE are none of ours. */

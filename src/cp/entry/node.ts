@@ -1,8 +1,9 @@
 /** A control plane as a Node process: Connect, gRPC, gRPC-Web, JSON by curl, gateway and health on one port. */
 import type { Transport } from "@connectrpc/connect";
 import { connectNodeAdapter, createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { reasonName, Reason } from "../../fault.ts";
 import { systemClock, systemEntropy, type Clock, type Entropy } from "../../clock.ts";
-import { assertMayBind } from "../../listen/bind-rule.ts";
+import { assertMayBind, isLoopback } from "../../listen/bind-rule.ts";
 import { listenOnePort } from "../../listen/one-port.ts";
 import type { Log } from "../../log.ts";
 import { rpcClientInterceptors } from "../../rpc/client-interceptors.ts";
@@ -10,7 +11,7 @@ import { RPC_READ_MAX_BYTES, RPC_WRITE_MAX_BYTES } from "../../rpc/rpc-limits.ts
 import { createControlPlane } from "../app.ts";
 import { gatewayTargetFromUrl } from "../gateway/gateway-route.ts";
 import type { ControlPlaneLimits } from "../limits.ts";
-import { answerByFetch, closeUnlessRead, hostOf, pathOf, type NodeRequest } from "./node-http.ts";
+import { answerByFetch, closeUnlessRead, hostOf, pathOf, type NodeRequest, type NodeResponse } from "./node-http.ts";
 
 /** How a control plane is served. */
 export type ControlPlaneOptions = {
@@ -54,7 +55,7 @@ export async function serveControlPlane(options: ControlPlaneOptions): Promise<R
     reportIntervalMs: options.reportIntervalMs,
     limits: options.limits,
   });
-  const byFetch = (request: NodeRequest, response: Parameters<typeof answerByFetch>[2]): void => {
+  const byFetch = (request: NodeRequest, response: NodeResponse): void => {
     answerByFetch(controlPlane.fetch, request, response).catch((error: unknown) => {
       log.error("request failed", {}, error);
       response.destroy();
@@ -69,6 +70,7 @@ export async function serveControlPlane(options: ControlPlaneOptions): Promise<R
       closeUnlessRead(request, response);
       // A guest may have a path that is also one of our methods: whom the host or path names comes first.
       if (isForGateway(request)) byFetch(request, response);
+      else if (token === undefined && isFromElsewhere(request)) refuseHost(request, response);
       else byRpc(request, response);
     },
   });
@@ -87,13 +89,45 @@ function isForGateway(request: NodeRequest): boolean {
   return url !== null && gatewayTargetFromUrl(url) !== undefined;
 }
 
+/**
+ * Whether a browser was led here by a host name that is not this machine's (DNS rebinding): without a token, such a page could
+ * otherwise do everything that a user of this machine can.
+ */
+function isFromElsewhere(request: NodeRequest): boolean {
+  const url = URL.parse(`http://${hostOf(request)}/`);
+  return url === null || !isLoopback(url.hostname);
+}
+
+function refuseHost(request: NodeRequest, response: NodeResponse): void {
+  const headers = {
+    "content-type": "text/plain; charset=utf-8",
+    "x-wasmatrix-reason": reasonName(Reason.UNAUTHENTICATED),
+  };
+  response.writeHead(401, headers);
+  response.end(
+    `UNAUTHENTICATED: Cannot answer for host "${hostOf(request)}": without a token only this machine's own names are served; set --token or WASMATRIX_TOKEN\n`,
+  );
+}
+
+/** Agents dialled at once; the one dialled first is let go when there are more. */
+const SESSIONS_MAX = 10_000;
+
 /** Connections to agents: one HTTP/2 session each, opened when first needed and found dead by pings. */
-function createDialler(token: string | undefined): { dial(address: string): Transport; close(): void } {
+function createDialler(token: string | undefined): {
+  readonly dial: (address: string) => Transport;
+  readonly close: () => void;
+} {
   const sessions = new Map<string, Http2SessionManager>();
   return {
     dial(address) {
-      const session = sessions.get(address) ?? new Http2SessionManager(address, { pingIntervalMs: 10_000, pingTimeoutMs: 5_000 });
+      const session =
+        sessions.get(address) ?? new Http2SessionManager(address, { pingIntervalMs: 10_000, pingTimeoutMs: 5_000 });
       sessions.set(address, session);
+      const oldest = sessions.keys().next().value;
+      if (sessions.size > SESSIONS_MAX && oldest !== undefined) {
+        sessions.get(oldest)?.abort();
+        sessions.delete(oldest);
+      }
       return createConnectTransport({
         httpVersion: "2",
         baseUrl: address,

@@ -4,7 +4,11 @@
 export type SequenceRange = { readonly after: bigint; readonly to: bigint };
 
 /** Adds a range; the answer is ascending, its ranges neither overlap nor touch, and there are at most `max` (the lowest). */
-export function addRange(ranges: readonly SequenceRange[], added: SequenceRange, max: number): readonly SequenceRange[] {
+export function addRange(
+  ranges: readonly SequenceRange[],
+  added: SequenceRange,
+  max: number,
+): readonly SequenceRange[] {
   if (added.to <= added.after) return ranges;
   let { after, to } = added;
   const apart: SequenceRange[] = [];

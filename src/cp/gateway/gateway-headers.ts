@@ -17,7 +17,11 @@ const HOP_BY_HOP = [
 ];
 
 /** Headers of the request to an agent's ingress. */
-export function upstreamHeaders(request: Request, url: URL, chosen: { readonly instanceId: string; readonly requestId: string }): Headers {
+export function upstreamHeaders(
+  request: Request,
+  url: URL,
+  chosen: { readonly instanceId: string; readonly requestId: string },
+): Headers {
   const headers = withoutHopByHop(request.headers);
   // Host and length follow from where and how the request is sent on; `expect` is answered by whoever reads the body.
   for (const name of ["host", "content-length", "expect"]) headers.delete(name);

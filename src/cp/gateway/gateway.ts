@@ -4,6 +4,7 @@ import { fault, isFault, Reason, type Fault } from "../../fault.ts";
 import { GuestKind, InstanceState, InstanceStateSchema, type Instance } from "../../gen/wasmatrix/v1/instance_pb.ts";
 import type { Log } from "../../log.ts";
 import { REQUEST_ID_HEADER, requestIdFromHeader } from "../../rpc/request-id.ts";
+import { within } from "../deadline.ts";
 import type { Fleet } from "../fleet.ts";
 import type { FleetReader } from "../fleet-reader.ts";
 import { hasEnded } from "../instance-life.ts";
@@ -72,9 +73,17 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const release = slots.take("Cannot pass request on");
     try {
       const candidates = inOrder(candidatesFor(target.name, deps));
-      const body = await takeBody(request, limits.gatewayRequestBodyMaxBytes);
+      const reading = takeBody(request, limits.gatewayRequestBodyMaxBytes);
+      const body = await within(deps.clock, limits.gatewayTimeoutMs, reading, () =>
+        fault(
+          Reason.CALL_TIMED_OUT,
+          `Cannot pass request on: its body did not come within ${limits.gatewayTimeoutMs} ms`,
+        ),
+      );
       if (body.exceeded()) throw bodyTooLarge(limits.gatewayRequestBodyMaxBytes);
-      return await offer(candidates.slice(0, ATTEMPTS_MAX), (candidate) => pass({ request, target, requestId, body }, candidate, release));
+      return await offer(candidates.slice(0, ATTEMPTS_MAX), (candidate) =>
+        pass({ request, target, requestId, body }, candidate, release),
+      );
     } catch (error) {
       release();
       throw error;
@@ -82,7 +91,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   /** The one place that retries: only what reached nobody, and only if its body can be sent again. */
-  async function offer(candidates: readonly Candidate[], attempt: (candidate: Candidate) => Promise<Response | Fault>): Promise<Response> {
+  async function offer(
+    candidates: readonly Candidate[],
+    attempt: (candidate: Candidate) => Promise<Response | Fault>,
+  ): Promise<Response> {
     let last: Fault | undefined;
     for (const candidate of candidates) {
       const outcome = await attempt(candidate);
@@ -92,10 +104,19 @@ export function createGateway(deps: GatewayDeps): Gateway {
     throw last ?? fault(Reason.INTERNAL, "Cannot pass request on: it was offered to nobody");
   }
 
-  type Passage = { readonly request: Request; readonly target: GatewayTarget; readonly requestId: string; readonly body: GatewayBody };
+  type Passage = {
+    readonly request: Request;
+    readonly target: GatewayTarget;
+    readonly requestId: string;
+    readonly body: GatewayBody;
+  };
 
   /** The response; or, as a value, the fault after which another instance may be tried. */
-  async function pass({ request, target, requestId, body }: Passage, { instance, ingress }: Candidate, release: () => void): Promise<Response | Fault> {
+  async function pass(
+    { request, target, requestId, body }: Passage,
+    { instance, ingress }: Candidate,
+    release: () => void,
+  ): Promise<Response | Fault> {
     const ended = begin(instance.id);
     const timeout = new AbortController();
     const cancel = deps.clock.after(limits.gatewayTimeoutMs, () => timeout.abort());
@@ -120,9 +141,18 @@ export function createGateway(deps: GatewayDeps): Gateway {
     } catch (error) {
       ended();
       if (body.exceeded()) throw bodyTooLarge(limits.gatewayRequestBodyMaxBytes);
-      if (timeout.signal.aborted) throw fault(Reason.CALL_TIMED_OUT, `Cannot answer: instance "${instance.id}" did not begin to answer within ${limits.gatewayTimeoutMs} ms`, { subject: instance.id });
+      if (timeout.signal.aborted)
+        throw fault(
+          Reason.CALL_TIMED_OUT,
+          `Cannot answer: instance "${instance.id}" did not begin to answer within ${limits.gatewayTimeoutMs} ms`,
+          { subject: instance.id },
+        );
       if (request.signal.aborted) throw fault(Reason.CANCELED, "Request was given up by its client", { cause: error });
-      const unreachable = fault(Reason.NODE_UNREACHABLE, `Cannot pass request on: node "${instance.nodeId}" does not answer`, { subject: instance.nodeId, cause: error });
+      const unreachable = fault(
+        Reason.NODE_UNREACHABLE,
+        `Cannot pass request on: node "${instance.nodeId}" does not answer`,
+        { subject: instance.nodeId, cause: error },
+      );
       if (body.replayable && wasNeverSent(error)) return unreachable;
       throw unreachable;
     } finally {
@@ -136,9 +166,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const response = await handle(request, target, requestId).catch((error: unknown) => {
         // The client is told here; a fault of ours is logged with its cause, a client's is its own.
         if (!isFault(error)) deps.log.error("gateway failed", { requestId }, error);
-        return plainFault(isFault(error) ? error : fault(Reason.INTERNAL, `Internal error: the log has it under request id ${requestId}`), requestId);
+        return plainFault(
+          isFault(error)
+            ? error
+            : fault(Reason.INTERNAL, `Internal error: the log has it under request id ${requestId}`),
+          requestId,
+        );
       });
       deps.onResponse(response.status);
+      deps.log.debug("gateway", { name: target.name, status: response.status, requestId });
       return response;
     },
   };
@@ -148,7 +184,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
 function candidatesFor(name: string, deps: GatewayDeps): readonly Candidate[] {
   const live = deps.reader.named(name).filter((instance) => !hasEnded(instance) && SERVING_KINDS.has(instance.kind));
   if (live.length === 0) {
-    throw fault(Reason.NAME_NOT_SERVED, `Cannot pass request on: no live HTTP instance has the name "${name}"`, { subject: name });
+    throw fault(Reason.NAME_NOT_SERVED, `Cannot pass request on: no live HTTP instance has the name "${name}"`, {
+      subject: name,
+    });
   }
   const running = live.filter((instance) => instance.state === InstanceState.RUNNING);
   const candidates = running.flatMap((instance) => {
@@ -156,8 +194,14 @@ function candidatesFor(name: string, deps: GatewayDeps): readonly Candidate[] {
     return ingress === "" ? [] : [{ instance, ingress: ingress.replace(/\/$/, "") }];
   });
   if (candidates.length > 0) return candidates;
-  const states = [...new Set(live.map(({ state }) => (InstanceStateSchema.value[state]?.localName ?? "unknown").toLowerCase()))].join(", ");
-  throw fault(Reason.INSTANCE_NOT_RUNNING, `Cannot pass request on: no instance of "${name}" can take it (${live.length} live: ${states})`, { subject: name });
+  const states = [
+    ...new Set(live.map(({ state }) => (InstanceStateSchema.value[state]?.localName ?? "unknown").toLowerCase())),
+  ].join(", ");
+  throw fault(
+    Reason.INSTANCE_NOT_RUNNING,
+    `Cannot pass request on: no instance of "${name}" can take it (${live.length} live: ${states})`,
+    { subject: name },
+  );
 }
 
 /** What may answer HTTP; while an instance is being started its kind may not be known yet. */

@@ -15,13 +15,18 @@ export async function digestOf(bytes: Bytes): Promise<string> {
 export function assertWasm(bytes: Uint8Array, what: string): void {
   if (WASM_MAGIC.every((byte, index) => bytes[index] === byte)) return;
   const start = Array.from(bytes.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  throw fault(Reason.MODULE_NOT_WASM, `Cannot take ${what}: it does not begin like Wasm (00 61 73 6d) but with ${start || "nothing"}`);
+  throw fault(
+    Reason.MODULE_NOT_WASM,
+    `Cannot take ${what}: it does not begin like Wasm (00 61 73 6d) but with ${start || "nothing"}`,
+  );
 }
 
 /** Throws `MODULE_DIGEST_MISMATCH` if a digest is wanted and is another. */
 export function assertDigest(wanted: string, actual: string, what: string): void {
   if (wanted === "" || wanted === actual) return;
-  throw fault(Reason.MODULE_DIGEST_MISMATCH, `Cannot take ${what}: its digest is ${actual}, not ${wanted}`, { subject: wanted });
+  throw fault(Reason.MODULE_DIGEST_MISMATCH, `Cannot take ${what}: its digest is ${actual}, not ${wanted}`, {
+    subject: wanted,
+  });
 }
 
 /** The kinds that the module may turn out to have, from its first eight bytes; empty if they tell nothing. */

@@ -40,5 +40,8 @@ export function createModuleCollector(what: string, maxBytes: number): ModuleCol
 /** The error for a module over the limit; `sizeBytes` is what is known of its size. */
 export function tooLarge(what: string, maxBytes: number, sizeBytes: number): Error {
   const mebibytes = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(bytes % 1024 ** 2 === 0 ? 0 : 1)} MiB`;
-  return fault(Reason.MODULE_TOO_LARGE, `Cannot take ${what}: it exceeds ${mebibytes(maxBytes)} (got ${mebibytes(sizeBytes)} or more)`);
+  return fault(
+    Reason.MODULE_TOO_LARGE,
+    `Cannot take ${what}: it exceeds ${mebibytes(maxBytes)} (got ${mebibytes(sizeBytes)} or more)`,
+  );
 }

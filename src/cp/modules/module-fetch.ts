@@ -32,7 +32,9 @@ const REDIRECTS_MAX = 5;
 export async function fetchModule(deps: ModuleFetchDeps, request: ModuleFetchRequest): Promise<HeldModule> {
   const what = `module from ${printable(request.url)}`;
   const abort = new AbortController();
-  const cancel = deps.clock.after(deps.timeoutMs, () => abort.abort(new Error(`it took longer than ${deps.timeoutMs} ms`)));
+  const cancel = deps.clock.after(deps.timeoutMs, () =>
+    abort.abort(new Error(`it took longer than ${deps.timeoutMs} ms`)),
+  );
   try {
     const response = await follow(deps.fetch, request.url, what, abort.signal);
     return await collect(response, what, request.digest, deps.maxBytes);
@@ -50,7 +52,11 @@ export async function fetchModule(deps: ModuleFetchDeps, request: ModuleFetchReq
 async function follow(fetch: Fetch, start: string, what: string, signal: AbortSignal): Promise<Response> {
   let url = webUrl(start, what);
   for (let redirects = 0; ; redirects++) {
-    const response = await fetch(url.href, { redirect: "manual", signal, headers: { accept: "application/wasm, */*" } });
+    const response = await fetch(url.href, {
+      redirect: "manual",
+      signal,
+      headers: { accept: "application/wasm, */*" },
+    });
     const location = response.headers.get("location");
     if (!REDIRECT_STATUSES.has(response.status) || location === null) {
       if (response.status === 200) return response;
@@ -75,7 +81,9 @@ const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]
 function webUrl(text: string, what: string): URL {
   const url = URL.parse(text);
   if (url?.protocol === "http:" || url?.protocol === "https:") return url;
-  throw fault(Reason.INVALID_REQUEST, `Cannot take ${what}: only http and https URLs are fetched`, { subject: "module.url.url" });
+  throw fault(Reason.INVALID_REQUEST, `Cannot take ${what}: only http and https URLs are fetched`, {
+    subject: "module.url.url",
+  });
 }
 
 function unreachable(what: string, cause: unknown): Error {

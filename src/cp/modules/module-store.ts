@@ -2,11 +2,12 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { CallOptions } from "@connectrpc/connect";
 import type { Clock } from "../../clock.ts";
-import { fault, isFault, Reason } from "../../fault.ts";
+import { fault, Reason, type Fault } from "../../fault.ts";
 import type { ModuleSource } from "../../gen/wasmatrix/v1/control_plane_pb.ts";
 import type { GuestKind } from "../../gen/wasmatrix/v1/instance_pb.ts";
 import { PushModuleRequestSchema, type PushModuleRequest } from "../../gen/wasmatrix/v1/node_agent_pb.ts";
 import { isHeard, type SilencePolicy } from "../fleet-view.ts";
+import { eachWithin } from "../deadline.ts";
 import type { Fleet } from "../fleet.ts";
 import type { Log } from "../../log.ts";
 import type { ControlPlaneLimits } from "../limits.ts";
@@ -75,24 +76,36 @@ export function createModuleStore(deps: ModuleStoreDeps): ModuleStore {
       try {
         const collector = createModuleCollector(`module ${digest}`, limits.moduleMaxBytes);
         const options = { timeoutMs: limits.startTimeoutMs };
-        for await (const { chunk } of deps.agents.stream(nodeId, doing, (agent) => agent.pullModule({ digest }, options))) {
+        for await (const { chunk } of deps.agents.stream(nodeId, doing, (agent) =>
+          agent.pullModule({ digest }, options),
+        )) {
           collector.add(chunk);
         }
         return keep(await collector.finish(digest));
       } catch (error) {
         // What this node cannot give another may; if none can, the caller is told that the module is not found.
-        deps.log.warn("module not pulled", { digest, nodeId, why: error instanceof Error ? error.message : String(error) });
+        deps.log.warn("module not pulled", {
+          digest,
+          nodeId,
+          why: error instanceof Error ? error.message : String(error),
+        });
       }
     }
-    throw fault(Reason.MODULE_NOT_FOUND, `Cannot start module ${digest}: neither this control plane nor a node that answers holds it; upload it`, {
-      subject: digest,
-    });
+    throw fault(
+      Reason.MODULE_NOT_FOUND,
+      `Cannot start module ${digest}: neither this control plane nor a node that answers holds it; upload it`,
+      {
+        subject: digest,
+      },
+    );
   }
 
   async function push(digest: string, nodeId: string, call: CallOptions): Promise<void> {
     const module = cache.get(digest) ?? (await once(pulls, digest, () => pull(digest)));
     const doing = `Cannot push module ${digest}`;
-    await deps.agents.order(nodeId, doing, (agent) => agent.pushModule(pieces(module), { ...call, timeoutMs: limits.startTimeoutMs }));
+    await deps.agents.order(nodeId, doing, (agent) =>
+      agent.pushModule(pieces(module), { ...call, timeoutMs: limits.startTimeoutMs }),
+    );
   }
 
   return {
@@ -111,18 +124,25 @@ export function createModuleStore(deps: ModuleStoreDeps): ModuleStore {
           const { url, digest } = source.source.value;
           const held = digest === "" ? undefined : cache.get(digest);
           if (held) return resolved(held);
-          const fetching = { fetch: deps.fetch, clock: deps.clock, maxBytes: limits.moduleMaxBytes, timeoutMs: limits.moduleFetchTimeoutMs };
+          const fetching = {
+            fetch: deps.fetch,
+            clock: deps.clock,
+            maxBytes: limits.moduleMaxBytes,
+            timeoutMs: limits.moduleFetchTimeoutMs,
+          };
           return resolved(await inSlot("Cannot fetch module", () => fetchModule(fetching, { url, digest })));
         }
         case undefined:
-          throw fault(Reason.INVALID_REQUEST, "Cannot start instance: the request names no module", { subject: "module" });
+          throw fault(Reason.INVALID_REQUEST, "Cannot start instance: the request names no module", {
+            subject: "module",
+          });
       }
     },
     upload: (chunks) =>
       inSlot("Cannot take module", async () => {
         const collector = createModuleCollector("uploaded module", limits.moduleMaxBytes);
         let wanted = "";
-        for await (const { digest, chunk } of chunks) {
+        for await (const { digest, chunk } of eachWithin(deps.clock, limits.uploadIdleTimeoutMs, chunks, stalled)) {
           if (wanted === "") wanted = digest;
           collector.add(chunk);
         }
@@ -133,9 +153,8 @@ export function createModuleStore(deps: ModuleStoreDeps): ModuleStore {
   };
 }
 
-/** Whether an agent's answer means that it must be given the module first. */
-export function lacksModule(error: unknown): boolean {
-  return isFault(error, Reason.MODULE_NOT_FOUND);
+function stalled(): Fault {
+  return fault(Reason.CALL_TIMED_OUT, "Cannot take module: its next piece did not come in time");
 }
 
 function resolved(module: HeldModule): ResolvedModule {
@@ -163,7 +182,10 @@ async function once<T>(underWay: Map<string, Promise<T>>, key: string, start: ()
 async function* pieces(module: HeldModule): AsyncGenerator<MessageInitShape<typeof PushModuleRequestSchema>> {
   for (let offset = 0; offset < module.bytes.length; offset += PUSH_CHUNK_BYTES) {
     const chunk = module.bytes.subarray(offset, offset + PUSH_CHUNK_BYTES);
-    const message: PushModuleRequest = create(PushModuleRequestSchema, { digest: offset === 0 ? module.digest : "", chunk });
+    const message: PushModuleRequest = create(PushModuleRequestSchema, {
+      digest: offset === 0 ? module.digest : "",
+      chunk,
+    });
     yield message;
   }
 }

@@ -5,7 +5,10 @@ import { ledgerValues } from "../fold/ledger.ts";
 import { hasEnded } from "../instance-life.ts";
 import { giveInstanceOrder, orderOptions, type ServiceDeps } from "./service-deps.ts";
 
-type Handlers = Pick<ServiceImpl<typeof ControlPlaneService>, "assignCapability" | "revokeCapability" | "listCapabilities">;
+type Handlers = Pick<
+  ServiceImpl<typeof ControlPlaneService>,
+  "assignCapability" | "revokeCapability" | "listCapabilities"
+>;
 
 /** The handlers. Which permissions there are, and whether the provider is one of the node's, the agent decides. */
 export function capabilities(deps: ServiceDeps): Handlers {
@@ -28,13 +31,18 @@ export function capabilities(deps: ServiceDeps): Handlers {
     },
 
     listCapabilities(request) {
-      const instances = request.instance === "" ? [...reader.instances()].filter((each) => !hasEnded(each)) : [reader.find(request.instance, "Cannot list capabilities of instance")];
+      const instances =
+        request.instance === ""
+          ? [...reader.instances()].filter((each) => !hasEnded(each))
+          : [reader.find(request.instance, "Cannot list capabilities of instance")];
       const providers = [...deps.fleet.nodes()].flatMap((node) => [...ledgerValues(node.fold.providers)]);
       return {
         instances: instances
           .toSorted((a, b) => (a.id < b.id ? -1 : 1))
           .map(({ id, name, assignments, deniedCount }) => ({ instanceId: id, name, assignments, deniedCount })),
-        providers: providers.sort((a, b) => (a.nodeId === b.nodeId ? (a.id < b.id ? -1 : 1) : a.nodeId < b.nodeId ? -1 : 1)),
+        providers: providers.sort((a, b) =>
+          a.nodeId === b.nodeId ? (a.id < b.id ? -1 : 1) : a.nodeId < b.nodeId ? -1 : 1,
+        ),
       };
     },
   };

@@ -2,7 +2,11 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { fault, Reason } from "../../fault.ts";
-import type { ControlPlaneService, WatchFactsRequest, WatchFactsResponseSchema } from "../../gen/wasmatrix/v1/control_plane_pb.ts";
+import type {
+  ControlPlaneService,
+  WatchFactsRequest,
+  WatchFactsResponseSchema,
+} from "../../gen/wasmatrix/v1/control_plane_pb.ts";
 import type { FactCursor } from "../../gen/wasmatrix/v1/fact_pb.ts";
 import { STREAM_KEEPALIVE_MS } from "../../rpc/rpc-limits.ts";
 import { streamFacts, type FactPositions } from "../fact-stream.ts";
@@ -21,7 +25,8 @@ async function* watchFacts(
   context: HandlerContext,
 ): AsyncGenerator<MessageInitShape<typeof WatchFactsResponseSchema>> {
   const after = positionsFromCursor(request.after, deps.limits.nodesMax);
-  const only = request.instance === "" ? undefined : deps.reader.find(request.instance, "Cannot watch facts of instance").id;
+  const only =
+    request.instance === "" ? undefined : deps.reader.find(request.instance, "Cannot watch facts of instance").id;
   const release = deps.streams.take(DOING, context.signal);
   try {
     const stream = streamFacts(
@@ -33,7 +38,8 @@ async function* watchFacts(
         signal: AbortSignal.any([context.signal, deps.closing]),
       },
     );
-    for await (const { facts, positions, gap } of stream) yield { facts: [...facts], cursor: cursorFromPositions(positions), gap };
+    for await (const { facts, positions, gap } of stream)
+      yield { facts: [...facts], cursor: cursorFromPositions(positions), gap };
     if (deps.closing.aborted) throw shuttingDown(DOING);
   } finally {
     release();
@@ -43,11 +49,20 @@ async function* watchFacts(
 function positionsFromCursor(cursor: FactCursor | undefined, nodesMax: number): FactPositions {
   const positions = cursor?.positions ?? [];
   const byNode = new Map(positions.map(({ nodeId, epoch, sequence }) => [nodeId, { epoch, sequence }]));
-  const why = positions.length > nodesMax ? `names more than ${nodesMax} nodes` : byNode.size < positions.length ? "names a node twice" : byNode.has("") ? "has a position without a node" : undefined;
+  const why =
+    positions.length > nodesMax
+      ? `names more than ${nodesMax} nodes`
+      : byNode.size < positions.length
+        ? "names a node twice"
+        : byNode.has("")
+          ? "has a position without a node"
+          : undefined;
   if (why === undefined) return byNode;
   throw fault(Reason.CURSOR_INVALID, `${DOING}: the cursor ${why}`, { subject: "after" });
 }
 
-function cursorFromPositions(positions: FactPositions): { positions: { nodeId: string; epoch: string; sequence: bigint }[] } {
+function cursorFromPositions(positions: FactPositions): {
+  positions: { nodeId: string; epoch: string; sequence: bigint }[];
+} {
   return { positions: [...positions].map(([nodeId, position]) => ({ nodeId, ...position })) };
 }

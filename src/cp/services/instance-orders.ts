@@ -5,12 +5,22 @@ import type { ControlPlaneService, TailLogsRequest } from "../../gen/wasmatrix/v
 import type { Instance } from "../../gen/wasmatrix/v1/instance_pb.ts";
 import type { NodeAgentServiceTailLogsResponse } from "../../gen/wasmatrix/v1/node_agent_pb.ts";
 import { hasEnded } from "../instance-life.ts";
-import { callOptions, giveInstanceOrder, orderOptions, passedHeaders, shuttingDown, type ServiceDeps } from "./service-deps.ts";
+import {
+  callOptions,
+  giveInstanceOrder,
+  orderOptions,
+  passedHeaders,
+  shuttingDown,
+  type ServiceDeps,
+} from "./service-deps.ts";
 
 /** The grace time if the request names none; the agent's default is the same. */
 const GRACE_DEFAULT_MS = 10_000;
 
-type Handlers = Pick<ServiceImpl<typeof ControlPlaneService>, "startInstance" | "stopInstance" | "invokeInstance" | "tailLogs">;
+type Handlers = Pick<
+  ServiceImpl<typeof ControlPlaneService>,
+  "startInstance" | "stopInstance" | "invokeInstance" | "tailLogs"
+>;
 
 /** The handlers. */
 export function instanceOrders(deps: ServiceDeps): Handlers {
@@ -25,7 +35,11 @@ export function instanceOrders(deps: ServiceDeps): Handlers {
       const graceMs = request.grace ? durationMs(request.grace) : GRACE_DEFAULT_MS;
       const options = orderOptions(context, graceMs + limits.orderTimeoutMs);
       const order = { instanceId: target.id, ...(request.grace ? { grace: request.grace } : {}) };
-      return giveInstanceOrder(deps, { target, doing: doing("stop", target), give: (agent) => agent.stopInstance(order, options) });
+      return giveInstanceOrder(deps, {
+        target,
+        doing: doing("stop", target),
+        give: (agent) => agent.stopInstance(order, options),
+      });
     },
 
     async invokeInstance(request, context) {
@@ -42,7 +56,11 @@ export function instanceOrders(deps: ServiceDeps): Handlers {
   };
 }
 
-async function* tailLogs(deps: ServiceDeps, request: TailLogsRequest, context: HandlerContext): AsyncGenerator<Pick<NodeAgentServiceTailLogsResponse, "lines">> {
+async function* tailLogs(
+  deps: ServiceDeps,
+  request: TailLogsRequest,
+  context: HandlerContext,
+): AsyncGenerator<Pick<NodeAgentServiceTailLogsResponse, "lines">> {
   const target = deps.reader.find(request.instance, "Cannot tail logs of instance");
   const what = doing("tail logs of", target);
   const release = deps.streams.take(what, context.signal);
@@ -52,7 +70,9 @@ async function* tailLogs(deps: ServiceDeps, request: TailLogsRequest, context: H
     const order = { instanceId: target.id, follow, lastLines, afterSequence };
     // The agent's empty messages are passed on: they say that the whole way to it stands.
     const headers = passedHeaders(context);
-    for await (const { lines } of deps.agents.stream(target.nodeId, what, (agent) => agent.tailLogs(order, { headers, signal }))) {
+    for await (const { lines } of deps.agents.stream(target.nodeId, what, (agent) =>
+      agent.tailLogs(order, { headers, signal }),
+    )) {
       yield { lines };
     }
   } catch (error) {

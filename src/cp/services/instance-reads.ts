@@ -12,7 +12,9 @@ const PAGE_SIZE_DEFAULT = 100;
 const PAGE_MAX_BYTES = 3 * 1024 * 1024;
 
 /** The handlers. */
-export function instanceReads(deps: ServiceDeps): Pick<ServiceImpl<typeof ControlPlaneService>, "queryInstance" | "listInstances"> {
+export function instanceReads(
+  deps: ServiceDeps,
+): Pick<ServiceImpl<typeof ControlPlaneService>, "queryInstance" | "listInstances"> {
   return {
     queryInstance: ({ instance }) => ({ instance: deps.reader.find(instance, "Cannot query instance") }),
     listInstances(request) {
@@ -24,14 +26,21 @@ export function instanceReads(deps: ServiceDeps): Pick<ServiceImpl<typeof Contro
       fitting.sort((a, b) => (a.id < b.id ? -1 : 1));
       const instances = firstPage(fitting, request.pageSize === 0 ? PAGE_SIZE_DEFAULT : request.pageSize);
       const last = instances.length < fitting.length ? instances.at(-1) : undefined;
-      return { instances: [...instances], nextPageToken: last ? pageTokenFromId(last.id) : "", rebuilding: deps.reader.isRebuilding() };
+      return {
+        instances: [...instances],
+        nextPageToken: last ? pageTokenFromId(last.id) : "",
+        rebuilding: deps.reader.isRebuilding(),
+      };
     },
   };
 }
 
 function passes(instance: Instance, request: ListInstancesRequest): boolean {
   // Asking for an ended state is asking for ended instances.
-  if (request.states.length > 0 ? !request.states.includes(instance.state) : hasEnded(instance) && !request.includeEnded) return false;
+  if (
+    request.states.length > 0 ? !request.states.includes(instance.state) : hasEnded(instance) && !request.includeEnded
+  )
+    return false;
   if (request.name !== "" && instance.name !== request.name) return false;
   return Object.entries(request.labels).every(([key, value]) => instance.labels[key] === value);
 }
@@ -56,5 +65,7 @@ function idFromPageToken(token: string): string {
   if (token === "") return "";
   const id = /^after-(.{1,63})$/.exec(token)?.[1];
   if (id !== undefined) return id;
-  throw fault(Reason.CURSOR_INVALID, "Cannot list instances: the page token is not one that this service gave", { subject: "page_token" });
+  throw fault(Reason.CURSOR_INVALID, "Cannot list instances: the page token is not one that this service gave", {
+    subject: "page_token",
+  });
 }

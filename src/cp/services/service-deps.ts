@@ -3,6 +3,7 @@ import type { CallOptions, HandlerContext } from "@connectrpc/connect";
 import type { Clock } from "../../clock.ts";
 import { fault, Reason, type Fault } from "../../fault.ts";
 import type { Instance } from "../../gen/wasmatrix/v1/instance_pb.ts";
+import type { Log } from "../../log.ts";
 import { requestIdHeaders } from "../../rpc/client-interceptors.ts";
 import { requestIdKey } from "../../rpc/request-id.ts";
 import type { FleetReader } from "../fleet-reader.ts";
@@ -18,6 +19,7 @@ import type { InstanceStarter } from "../start/start-instance.ts";
 /** The parts of one control plane. */
 export type ServiceDeps = {
   readonly clock: Clock;
+  readonly log: Log;
   readonly fleet: Fleet;
   readonly reader: FleetReader;
   readonly silence: SilencePolicy;
@@ -44,11 +46,16 @@ export type InstanceOrder = {
 };
 
 /** Gives the order to the instance's agent and answers the instance as the agent did, once its report has shown it. */
-export async function giveInstanceOrder(deps: ServiceDeps, { target, doing, give }: InstanceOrder): Promise<{ instance: Instance }> {
+export async function giveInstanceOrder(
+  deps: ServiceDeps,
+  { target, doing, give }: InstanceOrder,
+): Promise<{ instance: Instance }> {
   const order = (): Promise<AboutInstance> => deps.agents.order(target.nodeId, doing, give);
   const { instance } = await deps.echo.afterReport(target.id, order, (answer) => answer.instance);
   if (instance) return { instance };
-  throw fault(Reason.INTERNAL, `${doing}: node "${target.nodeId}" answered without an instance`, { subject: target.nodeId });
+  throw fault(Reason.INTERNAL, `${doing}: node "${target.nodeId}" answered without an instance`, {
+    subject: target.nodeId,
+  });
 }
 
 /** Headers that pass the request's id on. */

@@ -38,7 +38,12 @@ export function createOrdersUnderWay(): OrdersUnderWay {
 
 /** The nodes as they stand now, for an instance of `name` (empty: none). */
 export function placementNodes(
-  deps: { readonly fleet: Fleet; readonly clock: Clock; readonly silence: SilencePolicy; readonly underWay: OrdersUnderWay },
+  deps: {
+    readonly fleet: Fleet;
+    readonly clock: Clock;
+    readonly silence: SilencePolicy;
+    readonly underWay: OrdersUnderWay;
+  },
   name: string,
 ): readonly PlacementNode[] {
   const nowMs = deps.clock.nowMs();

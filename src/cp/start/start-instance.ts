@@ -2,7 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { CallOptions } from "@connectrpc/connect";
 import type { Entropy } from "../../clock.ts";
-import { fault, isFault, Reason, type Fault } from "../../fault.ts";
+import { fault, Reason, type Fault } from "../../fault.ts";
 import type { StartInstanceRequest } from "../../gen/wasmatrix/v1/control_plane_pb.ts";
 import { InstanceSpecSchema, type Instance, type InstanceSpec } from "../../gen/wasmatrix/v1/instance_pb.ts";
 import type { FleetReader } from "../fleet-reader.ts";
@@ -170,13 +170,19 @@ function alreadyStarted(instance: Instance, wanted: StartIdentity): Started {
 
 function assertNameFree(name: string, instanceId: string, reader: FleetReader, underWay: Iterable<UnderWay>): void {
   if (name === "") {
-    throw fault(Reason.INVALID_REQUEST, `Cannot start instance "${instanceId}": unique_name needs a name`, { subject: "spec.name" });
+    throw fault(Reason.INVALID_REQUEST, `Cannot start instance "${instanceId}": unique_name needs a name`, {
+      subject: "spec.name",
+    });
   }
   const holder = reader.named(name).find((instance) => !hasEnded(instance));
   const starting = [...underWay].some(({ identity }) => identity.name === name);
   if (!holder && !starting) return;
   const by = holder ? `live instance "${holder.id}"` : "an instance that is being started";
-  throw fault(Reason.INSTANCE_NAME_TAKEN, `Cannot start instance "${instanceId}": the name "${name}" is taken by ${by}`, { subject: name });
+  throw fault(
+    Reason.INSTANCE_NAME_TAKEN,
+    `Cannot start instance "${instanceId}": the name "${name}" is taken by ${by}`,
+    { subject: name },
+  );
 }
 
 function unclearFault(instanceId: string, nodeId: string, cause: unknown): Fault {

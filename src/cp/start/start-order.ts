@@ -30,7 +30,11 @@ export type StartOrderDeps = {
 };
 
 /** Gives the order, with the module if the node lacks it. Throws what the agent answers for good, such as `LIMIT_INVALID`. */
-export async function giveStartOrder(deps: StartOrderDeps, order: StartOrder, call: CallOptions): Promise<StartOutcome> {
+export async function giveStartOrder(
+  deps: StartOrderDeps,
+  order: StartOrder,
+  call: CallOptions,
+): Promise<StartOutcome> {
   try {
     return await attempt(deps, order, call);
   } catch (error) {
@@ -94,17 +98,27 @@ class UndeliverableModule extends Error {
   }
 }
 
-async function send(deps: StartOrderDeps, { instanceId, nodeId, spec }: StartOrder, call: CallOptions): Promise<StartOutcome> {
+async function send(
+  deps: StartOrderDeps,
+  { instanceId, nodeId, spec }: StartOrder,
+  call: CallOptions,
+): Promise<StartOutcome> {
   const doing = `Cannot start instance "${instanceId}"`;
   const { instance, alreadyStarted } = await deps.agents.order(nodeId, doing, (agent) =>
     agent.startInstance({ instanceId, generation: 1n, spec }, { ...call, timeoutMs: deps.startTimeoutMs }),
   );
-  if (!instance) throw fault(Reason.INTERNAL, `${doing}: node "${nodeId}" answered without an instance`, { subject: nodeId });
+  if (!instance)
+    throw fault(Reason.INTERNAL, `${doing}: node "${nodeId}" answered without an instance`, { subject: nodeId });
   return { kind: "started", instance, alreadyStarted };
 }
 
 /** The order may have arrived: only the node itself can say. */
-async function afterUnclear(deps: StartOrderDeps, order: StartOrder, call: CallOptions, why: Fault): Promise<StartOutcome> {
+async function afterUnclear(
+  deps: StartOrderDeps,
+  order: StartOrder,
+  call: CallOptions,
+  why: Fault,
+): Promise<StartOutcome> {
   try {
     const instance = await askForInstance(deps, order, call);
     if (instance) return { kind: "started", instance, alreadyStarted: false };

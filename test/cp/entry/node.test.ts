@@ -4,10 +4,11 @@ import { connect as connectHttp2 } from "node:http2";
 import { promisify } from "node:util";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Code, createClient, type Transport } from "@connectrpc/connect";
+import { Code, createClient, type Client, type ServiceImpl, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { createConnectTransport as createWebTransport } from "@connectrpc/connect-web";
 import { afterEach, describe, expect, it } from "vitest";
+import { systemClock, systemEntropy } from "../../../src/clock.ts";
 import { serveControlPlane, type ControlPlaneOptions, type RunningControlPlane } from "../../../src/cp/entry/node.ts";
 import { Reason } from "../../../src/fault.ts";
 import { ControlPlaneService } from "../../../src/gen/wasmatrix/v1/control_plane_pb.ts";
@@ -17,6 +18,7 @@ import { listenOnePort, type OnePort } from "../../../src/listen/one-port.ts";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { silentLog } from "../../../src/log.ts";
 import { rpcClientInterceptors } from "../../../src/rpc/client-interceptors.ts";
+import { rpcServerInterceptors } from "../../../src/rpc/server-interceptors.ts";
 import { faultTransport } from "../../../src/rpc/fault-transport.ts";
 import { createMemoryAgent, type MemoryAgent } from "../memory-agent.ts";
 import { idOf, instanceOf } from "../node-history.ts";
@@ -34,7 +36,10 @@ async function serve(options: Partial<ControlPlaneOptions> = {}): Promise<Runnin
 }
 
 /** An agent that is dialled over a real connection, as the control plane's transports do it. */
-async function joinAgent(controlPlane: RunningControlPlane, options: { token?: string; ingressAddress?: string } = {}): Promise<MemoryAgent> {
+async function joinAgent(
+  controlPlane: RunningControlPlane,
+  options: { token?: string; ingressAddress?: string; nodeId?: string; agentToken?: string } = {},
+): Promise<MemoryAgent> {
   const interceptors = rpcClientInterceptors({ token: options.token });
   const back = faultTransport(createConnectTransport({ httpVersion: "1.1", baseUrl: controlPlane.url, interceptors }));
   let agent: MemoryAgent | undefined;
@@ -44,18 +49,27 @@ async function joinAgent(controlPlane: RunningControlPlane, options: { token?: s
     portFlag: "--port",
     handler: connectNodeAdapter({
       routes: (router) => {
-        const forward = createClient(NodeAgentService, { unary: (...call) => transportOf(agent).unary(...call), stream: (...call) => transportOf(agent).stream(...call) });
-        router.service(NodeAgentService, {
+        const inner: Transport = {
+          unary: (...call) => transportOf(agent).unary(...call),
+          stream: (...call) => transportOf(agent).stream(...call),
+        };
+        const forward = createClient(NodeAgentService, faultTransport(inner));
+        const service: Partial<ServiceImpl<typeof NodeAgentService>> = {
           startInstance: (request) => forward.startInstance(request),
           stopInstance: (request) => forward.stopInstance(request),
           pushModule: (pieces) => forward.pushModule(pieces),
           tailLogs: (request, context) => forward.tailLogs(request, { signal: context.signal }),
-        });
+        };
+        const guard = { log: silentLog, clock: systemClock, entropy: systemEntropy, token: options.agentToken };
+        router.service(NodeAgentService, service, { interceptors: rpcServerInterceptors(guard) });
       },
     }),
   });
   running.push(port);
-  agent = createMemoryAgent({ address: port.url, ...(options.ingressAddress === undefined ? {} : { ingressAddress: options.ingressAddress }) }, () => back);
+  agent = createMemoryAgent(
+    { nodeId: options.nodeId ?? "n1", address: port.url, ingressAddress: options.ingressAddress ?? "" },
+    () => back,
+  );
   await agent.report();
   return agent;
 }
@@ -65,8 +79,17 @@ function transportOf(agent: MemoryAgent | undefined): Transport {
   throw new Error("the agent is not there yet");
 }
 
+function clientOf(controlPlane: RunningControlPlane): Client<typeof ControlPlaneService> {
+  return createClient(
+    ControlPlaneService,
+    faultTransport(createConnectTransport({ httpVersion: "1.1", baseUrl: controlPlane.url })),
+  );
+}
+
 const curl = async (...args: readonly string[]): Promise<{ status: number; body: string }> => {
-  const { stdout } = await promisify(execFile)("curl", ["-sS", "--max-time", "20", "-w", "\n%{http_code}", ...args], { maxBuffer: 64 * 1024 ** 2 });
+  const { stdout } = await promisify(execFile)("curl", ["-sS", "--max-time", "20", "-w", "\n%{http_code}", ...args], {
+    maxBuffer: 64 * 1024 ** 2,
+  });
   const cut = stdout.lastIndexOf("\n");
   return { status: Number(stdout.slice(cut + 1)), body: stdout.slice(0, cut) };
 };
@@ -78,9 +101,18 @@ describe("a control plane's one port", () => {
     const { url } = await serve();
     const { status, body } = await curl("-H", "content-type: application/json", "-d", "{}", url + METHOD);
     expect([status, JSON.parse(body)]).toEqual([200, {}]);
-    const missing = await curl("-H", "content-type: application/json", "-d", '{"instance":"nobody"}', `${url}/wasmatrix.v1.ControlPlaneService/QueryInstance`);
+    const missing = await curl(
+      "-H",
+      "content-type: application/json",
+      "-d",
+      '{"instance":"nobody"}',
+      `${url}/wasmatrix.v1.ControlPlaneService/QueryInstance`,
+    );
     expect(missing.status).toBe(404);
-    expect(JSON.parse(missing.body)).toMatchObject({ code: "not_found", message: expect.stringContaining("no instance has this id") as string });
+    expect(JSON.parse(missing.body)).toMatchObject({
+      code: "not_found",
+      message: expect.stringContaining("no instance has this id") as string,
+    });
   });
 
   it.each([
@@ -99,7 +131,8 @@ describe("a control plane's one port", () => {
     for await (const { facts } of client.watchFacts({})) kinds.push(...facts.map(({ kind }) => kind));
     expect(kinds).toEqual([FactKind.INSTANCE_STARTING, FactKind.INSTANCE_RUNNING]);
     const lines: string[] = [];
-    for await (const message of client.tailLogs({ instance: "web" })) lines.push(...message.lines.map(({ text }) => text));
+    for await (const message of client.tailLogs({ instance: "web" }))
+      lines.push(...message.lines.map(({ text }) => text));
     expect(lines).toEqual(["hello"]);
     expect(await reasonOf(client.queryInstance({ instance: "nobody" }))).toBe(Reason.INSTANCE_NOT_FOUND);
     expect(await reasonOf(client.queryInstance({ instance: "" }))).toBe(Reason.INVALID_REQUEST);
@@ -108,12 +141,24 @@ describe("a control plane's one port", () => {
   it("says that it lives, whether it is ready, and what it waits for", async () => {
     const controlPlane = await serve();
     expect(await curl(`${controlPlane.url}/healthz`)).toEqual({ status: 200, body: '{"status":"ok"}' });
-    expect(await curl(`${controlPlane.url}/readyz`)).toEqual({ status: 503, body: '{"status":"waiting for first reports","rebuilding":[]}' });
-    const client = createClient(ControlPlaneService, createConnectTransport({ httpVersion: "1.1", baseUrl: controlPlane.url }));
+    expect(await curl(`${controlPlane.url}/readyz`)).toEqual({
+      status: 503,
+      body: '{"status":"waiting for first reports","rebuilding":[]}',
+    });
+    const client = createClient(
+      ControlPlaneService,
+      createConnectTransport({ httpVersion: "1.1", baseUrl: controlPlane.url }),
+    );
     await client.registerNode({ info: { nodeId: "n7", protocolVersion: 1 }, epoch: "e1" });
-    expect(await curl(`${controlPlane.url}/readyz`)).toEqual({ status: 503, body: '{"status":"rebuilding","rebuilding":["n7"]}' });
+    expect(await curl(`${controlPlane.url}/readyz`)).toEqual({
+      status: 503,
+      body: '{"status":"rebuilding","rebuilding":["n7"]}',
+    });
     await client.reportStatus({ info: { nodeId: "n7", protocolVersion: 1 }, epoch: "e1", snapshot: { pageCount: 1 } });
-    expect(await curl(`${controlPlane.url}/readyz`)).toEqual({ status: 200, body: '{"status":"ready","rebuilding":[]}' });
+    expect(await curl(`${controlPlane.url}/readyz`)).toEqual({
+      status: 200,
+      body: '{"status":"ready","rebuilding":[]}',
+    });
     expect((await curl(`${controlPlane.url}/nothing`)).status).toBe(404);
   });
 
@@ -123,7 +168,13 @@ describe("a control plane's one port", () => {
     agent.change(instanceOf({ id: idOf(1) }), FactKind.INSTANCE_RESTARTING);
     agent.change(instanceOf({ id: idOf(1) }), FactKind.CAPABILITY_DENIED);
     await agent.settled();
-    await curl("-H", "content-type: application/json", "-d", '{"instance":"nobody"}', `${controlPlane.url}/wasmatrix.v1.ControlPlaneService/QueryInstance`);
+    await curl(
+      "-H",
+      "content-type: application/json",
+      "-d",
+      '{"instance":"nobody"}',
+      `${controlPlane.url}/wasmatrix.v1.ControlPlaneService/QueryInstance`,
+    );
     await curl("-H", "host: nobody.localhost", controlPlane.url);
     const { body } = await curl(`${controlPlane.url}/metrics`);
     for (const line of [
@@ -136,8 +187,10 @@ describe("a control plane's one port", () => {
       'wasmatrix_gateway_requests_total{status="404"} 1',
       'wasmatrix_rpc_duration_seconds_count{service="ControlPlaneService",method="QueryInstance",code="not_found"} 1',
       'wasmatrix_rpc_duration_seconds_bucket{service="ControlPlaneService",method="QueryInstance",code="not_found",le="+Inf"} 1',
-    ]) expect(body.split("\n")).toContain(line);
-    for (const line of body.split("\n").filter((each) => each !== "")) expect(line).toMatch(/^(# (HELP|TYPE) .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [\d.e+-]+)$/);
+    ])
+      expect(body.split("\n")).toContain(line);
+    for (const line of body.split("\n").filter((each) => each !== ""))
+      expect(line).toMatch(/^(# (HELP|TYPE) .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [\d.e+-]+)$/);
   });
 
   it("wants the token where one is set, for calls and metrics but not for health, and no other one", async () => {
@@ -146,8 +199,13 @@ describe("a control plane's one port", () => {
     expect((await curl(...json, controlPlane.url + METHOD)).status).toBe(401);
     expect((await curl(...json, "-H", "authorization: Bearer wrong", controlPlane.url + METHOD)).status).toBe(401);
     expect((await curl(...json, "-H", "authorization: Bearer s3cret", controlPlane.url + METHOD)).status).toBe(200);
-    expect(await curl(`${controlPlane.url}/metrics`)).toEqual({ status: 401, body: "UNAUTHENTICATED: Cannot read metrics: no token was sent\n" });
-    expect((await curl("-H", "authorization: Bearer wrong", `${controlPlane.url}/metrics`)).body).toContain("the token is wrong");
+    expect(await curl(`${controlPlane.url}/metrics`)).toEqual({
+      status: 401,
+      body: "UNAUTHENTICATED: Cannot read metrics: no token was sent\n",
+    });
+    expect((await curl("-H", "authorization: Bearer wrong", `${controlPlane.url}/metrics`)).body).toContain(
+      "the token is wrong",
+    );
     expect((await curl("-H", "authorization: Bearer s3cret", `${controlPlane.url}/metrics`)).status).toBe(200);
     expect((await curl(`${controlPlane.url}/healthz`)).status).toBe(200);
     const agent = await joinAgent(controlPlane, { token: "s3cret" });
@@ -155,25 +213,77 @@ describe("a control plane's one port", () => {
   });
 
   it("refuses to be reached from elsewhere without a token, and says what to set", async () => {
-    await expect(serveControlPlane({ host: "0.0.0.0", port: 0, log: silentLog })).rejects.toThrow(/set --token or WASMATRIX_TOKEN/);
+    await expect(serveControlPlane({ host: "0.0.0.0", port: 0, log: silentLog })).rejects.toThrow(
+      /set --token or WASMATRIX_TOKEN/,
+    );
+  });
+
+  it("serves pages that were led here by another host name nothing but the gateway, unless they have a token", async () => {
+    const call = ["-H", "content-type: application/json", "-d", "{}"];
+    const open = await serve();
+    const rebound = await curl(...call, "-H", "host: evil.example:7420", open.url + METHOD);
+    expect(rebound.status).toBe(401);
+    expect(rebound.body).toContain('Cannot answer for host "evil.example:7420"');
+    for (const host of ["localhost:1", "127.0.0.1", "[::1]:7420"])
+      expect((await curl(...call, "-H", `host: ${host}`, open.url + METHOD)).status).toBe(200);
+    expect((await curl("-H", "host: evil.example", `${open.url}/-/nobody/`)).status).toBe(404);
+    const guarded = await serve({ token: "s3cret" });
+    const authorized = await curl(
+      ...call,
+      "-H",
+      "host: cp.example",
+      "-H",
+      "authorization: Bearer s3cret",
+      guarded.url + METHOD,
+    );
+    expect(authorized.status).toBe(200);
+  });
+
+  it("starts on another node when nobody listens at the address of the first", async () => {
+    const controlPlane = await serve();
+    const gone = await joinAgent(controlPlane, { nodeId: "n1" });
+    await running.pop()?.close();
+    const other = await joinAgent(controlPlane, { nodeId: "n2" });
+    const client = clientOf(controlPlane);
+    expect((await client.startInstance({ spec: {}, module: inline() })).instance?.nodeId).toBe("n2");
+    expect([gone.instances.size, other.instances.size]).toEqual([0, 1]);
+  });
+
+  it("says that an agent does not accept its token", async () => {
+    const controlPlane = await serve();
+    await joinAgent(controlPlane, { agentToken: "other" });
+    const starting = clientOf(controlPlane).startInstance({ spec: {}, module: inline() });
+    await expect(starting).rejects.toThrow(/node "n1" does not accept this control plane's token$/);
+    expect(await reasonOf(starting)).toBe(Reason.NODE_UNREACHABLE);
   });
 
   it("names the flag when its port is taken", async () => {
     const { port } = await serve();
-    await expect(serveControlPlane({ port, log: silentLog })).rejects.toThrow(/port is taken; choose another with --port$/);
+    await expect(serveControlPlane({ port, log: silentLog })).rejects.toThrow(
+      /port is taken; choose another with --port$/,
+    );
   });
 
   it("refuses a message over the limit, and the next request is none the worse for it", async () => {
     const { url, port } = await serve();
-    const client = createClient(ControlPlaneService, faultTransport(createConnectTransport({ httpVersion: "1.1", baseUrl: url })));
-    const args = (bytes: number): { instance: string; function: string; argsJson: string } => ({ instance: "x".repeat(bytes), function: "f", argsJson: "[]" });
+    const client = createClient(
+      ControlPlaneService,
+      faultTransport(createConnectTransport({ httpVersion: "1.1", baseUrl: url })),
+    );
+    const args = (bytes: number): { instance: string; function: string; argsJson: string } => ({
+      instance: "x".repeat(bytes),
+      function: "f",
+      argsJson: "[]",
+    });
     await expect(client.invokeInstance(args(5 * 1024 ** 2))).rejects.toMatchObject({ code: Code.ResourceExhausted });
     expect(await reasonOf(client.invokeInstance(args(10)))).toBe(Reason.INSTANCE_NOT_FOUND);
     // Pipelined on one connection: what is left of the first body must not be taken for a request.
     const said = await new Promise<string>((resolve, reject) => {
       let text = "";
       const socket = connectTcp(port, "127.0.0.1", () => {
-        socket.write(`POST ${METHOD} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50000000\r\n\r\n${" ".repeat(5 * 1024 ** 2)}`);
+        socket.write(
+          `POST ${METHOD} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 50000000\r\n\r\n${" ".repeat(5 * 1024 ** 2)}`,
+        );
       });
       socket.on("data", (chunk) => (text += chunk.toString()));
       socket.on("close", () => resolve(text));
@@ -185,7 +295,10 @@ describe("a control plane's one port", () => {
 
   it("closes at once though streams are open, and twice is as good as once", async () => {
     const controlPlane = await serveControlPlane({ port: 0, log: silentLog });
-    const client = createClient(ControlPlaneService, faultTransport(createConnectTransport({ httpVersion: "2", baseUrl: controlPlane.url })));
+    const client = createClient(
+      ControlPlaneService,
+      faultTransport(createConnectTransport({ httpVersion: "2", baseUrl: controlPlane.url })),
+    );
     const stream = client.watchFacts({ follow: true })[Symbol.asyncIterator]();
     await stream.next();
     const ended = reasonOf(stream.next());
@@ -209,7 +322,9 @@ describe("the gateway on the same port", () => {
     await new Promise<void>((resolve) => guest.listen(0, "127.0.0.1", resolve));
     running.push({ close: () => new Promise((resolve) => guest.close(resolve).closeAllConnections()) });
     const controlPlane = await serve();
-    const agent = await joinAgent(controlPlane, { ingressAddress: `http://127.0.0.1:${(guest.address() as AddressInfo).port}` });
+    const agent = await joinAgent(controlPlane, {
+      ingressAddress: `http://127.0.0.1:${(guest.address() as AddressInfo).port}`,
+    });
     agent.change(instanceOf({ id: idOf(1), name: "web" }), FactKind.INSTANCE_RUNNING);
     await agent.settled();
     return controlPlane;
@@ -218,9 +333,13 @@ describe("the gateway on the same port", () => {
   it("takes requests by host before anything of the control plane's own, and by path", async () => {
     const { url } = await serveGuest();
     const body = "x".repeat(100_000);
-    for (const path of [METHOD, "/healthz", "/metrics"]) expect((await curl("-H", "host: web.localhost", "-d", "hi", url + path)).body).toBe("hi");
+    for (const path of [METHOD, "/healthz", "/metrics"])
+      expect((await curl("-H", "host: web.localhost", "-d", "hi", url + path)).body).toBe("hi");
     expect((await curl("-d", body, `${url}/-/web/echo`)).body).toBe(body);
-    expect(await curl(`${url}/-/nobody/`)).toEqual({ status: 404, body: 'NAME_NOT_SERVED: Cannot pass request on: no live HTTP instance has the name "nobody"\n' });
+    expect(await curl(`${url}/-/nobody/`)).toEqual({
+      status: 404,
+      body: 'NAME_NOT_SERVED: Cannot pass request on: no live HTTP instance has the name "nobody"\n',
+    });
     expect((await curl("-I", `${url}/-/web/`)).status).toBe(200);
     expect((await curl("-X", "TRACE", `${url}/-/web/`)).status).toBe(400);
   });
@@ -234,6 +353,30 @@ describe("the gateway on the same port", () => {
     expect([headers[":status"], headers["x-url"]]).toEqual([200, "/-/web/a"]);
     stream.resume();
     session.close();
+  });
+
+  it("sends no faster than it is read, and all of it", async () => {
+    const sizeBytes = 30 * 1024 ** 2;
+    const guest = createServer((_, response) => response.end(Buffer.alloc(sizeBytes)));
+    await new Promise<void>((resolve) => guest.listen(0, "127.0.0.1", resolve));
+    running.push({ close: () => new Promise((resolve) => guest.close(resolve).closeAllConnections()) });
+    const controlPlane = await serve();
+    const ingressAddress = `http://127.0.0.1:${(guest.address() as AddressInfo).port}`;
+    const agent = await joinAgent(controlPlane, { ingressAddress });
+    agent.change(instanceOf({ id: idOf(1), name: "web" }), FactKind.INSTANCE_RUNNING);
+    await agent.settled();
+    const response = await fetch(`${controlPlane.url}/-/web/`);
+    let received = 0;
+    for await (const chunk of response.body ?? []) {
+      received += chunk.length;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(received).toBe(sizeBytes);
+    // A client that goes away half-way disturbs nobody.
+    const abort = new AbortController();
+    await fetch(`${controlPlane.url}/-/web/`, { signal: abort.signal });
+    abort.abort();
+    expect((await fetch(`${controlPlane.url}/-/web/`, { method: "DELETE" })).status).toBe(200);
   });
 
   it("cuts the connection when an instance breaks off in the midst of its answer, rather than ending it as if whole", async () => {

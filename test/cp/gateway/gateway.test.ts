@@ -1,13 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { gatewayTargetFromUrl } from "../../../src/cp/gateway/gateway-route.ts";
 import type { ControlPlaneLimits } from "../../../src/cp/limits.ts";
 import { FactKind } from "../../../src/gen/wasmatrix/v1/fact_pb.ts";
 import { GuestKind, InstanceState } from "../../../src/gen/wasmatrix/v1/instance_pb.ts";
 import type { MemoryAgent } from "../memory-agent.ts";
 import { idOf, instanceOf } from "../node-history.ts";
-import { createTestFleet, type TestFleet } from "../test-fleet.ts";
+import { createTestFleet, eventually, type TestFleet } from "../test-fleet.ts";
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -26,14 +26,20 @@ function createGatewayFleet(limits: Partial<ControlPlaneLimits> = {}): TestFleet
 }
 
 /** A node whose ingress is `ingressAddress`, with running HTTP instances of the name `web`. */
-async function addServingNode(fleet: TestFleet, nodeId: string, ingressAddress: string, ids: readonly string[]): Promise<MemoryAgent> {
+async function addServingNode(
+  fleet: TestFleet,
+  nodeId: string,
+  ingressAddress: string,
+  ids: readonly string[],
+): Promise<MemoryAgent> {
   const agent = await fleet.addAgent({ nodeId, ingressAddress });
   for (const id of ids) agent.change(instanceOf({ id, nodeId, name: "web" }), FactKind.INSTANCE_RUNNING);
   await agent.settled();
   return agent;
 }
 
-const ask = (fleet: TestFleet, url: string, init?: RequestInit & { duplex?: "half" }): Promise<Response> => fleet.controlPlane.fetch(new Request(url, init));
+const ask = (fleet: TestFleet, url: string, init?: RequestInit & { duplex?: "half" }): Promise<Response> =>
+  fleet.controlPlane.fetch(new Request(url, init));
 
 describe("the target of a request", () => {
   const targetOf = (url: string): unknown => gatewayTargetFromUrl(new URL(url));
@@ -44,7 +50,13 @@ describe("the target of a request", () => {
     expect(targetOf("http://127.0.0.1:7420/-/web?x")).toEqual({ name: "web", pathWithQuery: "/?x" });
     expect(targetOf("http://web.localhost:7420/a?b")).toEqual({ name: "web", pathWithQuery: "/a?b" });
     expect(targetOf("http://WEB.localhost/healthz")).toEqual({ name: "web", pathWithQuery: "/healthz" });
-    for (const url of ["http://localhost:7420/a", "http://127.0.0.1/healthz", "http://a.b.localhost/", "http://web.example/"]) expect(targetOf(url)).toBeUndefined();
+    for (const url of [
+      "http://localhost:7420/a",
+      "http://127.0.0.1/healthz",
+      "http://a.b.localhost/",
+      "http://web.example/",
+    ])
+      expect(targetOf(url)).toBeUndefined();
   });
 
   it("is the path's if both name one", () => {
@@ -55,26 +67,50 @@ describe("the target of a request", () => {
 describe("the gateway", () => {
   it("passes method, path, query, headers and body on, and status, headers and body back", async () => {
     const fleet = createGatewayFleet();
-    const seen: { url: string | undefined; method: string | undefined; headers: IncomingMessage["headers"]; body: string }[] = [];
+    const seen: {
+      url: string | undefined;
+      method: string | undefined;
+      headers: IncomingMessage["headers"];
+      body: string;
+    }[] = [];
     const ingress = await listen((request, response) => {
       let body = "";
       request.on("data", (chunk: Buffer) => (body += chunk.toString()));
       request.on("end", () => {
         seen.push({ url: request.url, method: request.method, headers: request.headers, body });
-        response.writeHead(201, { "x-guest": "yes", "set-cookie": ["a=1", "b=2"], "keep-alive": "timeout=9" }).end("made");
+        response
+          .writeHead(201, { "x-guest": "yes", "set-cookie": ["a=1", "b=2"], "keep-alive": "timeout=9" })
+          .end("made");
       });
     });
     await addServingNode(fleet, "n1", ingress, [idOf(1)]);
     const response = await ask(fleet, "http://web.localhost:7420/things?x=1", {
       method: "POST",
       body: "thing",
-      headers: { "x-client": "me", "x-request-id": "r-1", "proxy-authorization": "secret", "x-wasmatrix-instance": "forged", "content-length": "5" },
+      headers: {
+        "x-client": "me",
+        "x-request-id": "r-1",
+        "proxy-authorization": "secret",
+        "x-wasmatrix-instance": "forged",
+        "content-length": "5",
+      },
     });
-    expect([response.status, await response.text(), response.headers.get("x-guest"), response.headers.getSetCookie()]).toEqual([201, "made", "yes", ["a=1", "b=2"]]);
+    expect([
+      response.status,
+      await response.text(),
+      response.headers.get("x-guest"),
+      response.headers.getSetCookie(),
+    ]).toEqual([201, "made", "yes", ["a=1", "b=2"]]);
     expect(response.headers.get("x-request-id")).toBe("r-1");
     expect(response.headers.get("keep-alive")).toBeNull();
     expect(seen[0]).toMatchObject({ url: "/-/web/things?x=1", method: "POST", body: "thing" });
-    expect(seen[0]?.headers).toMatchObject({ "x-client": "me", "x-request-id": "r-1", "x-wasmatrix-instance": idOf(1), "x-forwarded-host": "web.localhost:7420", "content-length": "5" });
+    expect(seen[0]?.headers).toMatchObject({
+      "x-client": "me",
+      "x-request-id": "r-1",
+      "x-wasmatrix-instance": idOf(1),
+      "x-forwarded-host": "web.localhost:7420",
+      "content-length": "5",
+    });
     expect(seen[0]?.headers["proxy-authorization"]).toBeUndefined();
   });
 
@@ -85,7 +121,11 @@ describe("the gateway", () => {
     const question = new TransformStream<Uint8Array, Uint8Array>();
     const writer = question.writable.getWriter();
     const first = writer.write(new TextEncoder().encode("one"));
-    const response = await ask(fleet, "http://web.localhost/", { method: "POST", body: question.readable, duplex: "half" });
+    const response = await ask(fleet, "http://web.localhost/", {
+      method: "POST",
+      body: question.readable,
+      duplex: "half",
+    });
     const reader = response.body?.getReader();
     await first;
     expect(new TextDecoder().decode((await reader?.read())?.value)).toBe("one");
@@ -98,7 +138,8 @@ describe("the gateway", () => {
   it("does not follow an instance's redirects, and hands on what was compressed in plain", async () => {
     const fleet = createGatewayFleet();
     const ingress = await listen((request, response) => {
-      if (request.url?.endsWith("/gzip")) response.writeHead(200, { "content-encoding": "gzip" }).end(Buffer.from(new Uint8Array(GZIPPED_HELLO)));
+      if (request.url?.endsWith("/gzip"))
+        response.writeHead(200, { "content-encoding": "gzip" }).end(Buffer.from(new Uint8Array(GZIPPED_HELLO)));
       else response.writeHead(302, { location: "/elsewhere" }).end();
     });
     await addServingNode(fleet, "n1", ingress, [idOf(1)]);
@@ -119,7 +160,7 @@ describe("the gateway", () => {
     await addServingNode(fleet, "n1", ingress, [idOf(1), idOf(2)]);
     await addServingNode(fleet, "n2", ingress, [idOf(3)]);
     const requests = Array.from({ length: 6 }, () => ask(fleet, "http://web.localhost/"));
-    await vi.waitFor(() => expect(waiting).toHaveLength(6));
+    await eventually(() => expect(waiting).toHaveLength(6));
     expect(chosen.toSorted()).toEqual([idOf(1), idOf(1), idOf(2), idOf(2), idOf(3), idOf(3)]);
     for (const response of waiting) response.end();
     for (const response of await Promise.all(requests)) await response.text();
@@ -134,7 +175,11 @@ describe("the gateway", () => {
     };
     agent.change(instanceOf({ id: idOf(1), name: "web", state: InstanceState.BACKOFF }), FactKind.INSTANCE_RESTARTING);
     await agent.settled();
-    expect(await said()).toEqual([503, "INSTANCE_NOT_RUNNING", 'INSTANCE_NOT_RUNNING: Cannot pass request on: no instance of "web" can take it (1 live: backoff)\n']);
+    expect(await said()).toEqual([
+      503,
+      "INSTANCE_NOT_RUNNING",
+      'INSTANCE_NOT_RUNNING: Cannot pass request on: no instance of "web" can take it (1 live: backoff)\n',
+    ]);
     agent.change(instanceOf({ id: idOf(1), name: "web", state: InstanceState.STOPPED }), FactKind.INSTANCE_STOPPED);
     await agent.settled();
     expect((await said()).slice(0, 2)).toEqual([404, "NAME_NOT_SERVED"]);
@@ -151,7 +196,12 @@ describe("the gateway", () => {
     const alone = await ask(fleet, "http://web.localhost/");
     expect([alone.status, alone.headers.get("x-wasmatrix-reason")]).toEqual([503, "NODE_UNREACHABLE"]);
     await addServingNode(fleet, "n2", await listen((_, response) => response.end("here")), [idOf(2)]);
-    for (let count = 0; count < 4; count++) expect(await (await ask(fleet, "http://web.localhost/", { method: "POST", body: "x", headers: { "content-length": "1" } })).text()).toBe("here");
+    for (let count = 0; count < 4; count++)
+      expect(
+        await (
+          await ask(fleet, "http://web.localhost/", { method: "POST", body: "x", headers: { "content-length": "1" } })
+        ).text(),
+      ).toBe("here");
   });
 
   it("refuses a body over the limit, announced or not, and passes one of just that size", async () => {
@@ -164,7 +214,11 @@ describe("the gateway", () => {
     });
     await addServingNode(fleet, "n1", ingress, [idOf(1)]);
     const post = (sizeBytes: number, announced: boolean): Promise<Response> =>
-      ask(fleet, "http://web.localhost/", { method: "POST", body: new Uint8Array(sizeBytes), ...(announced ? { headers: { "content-length": String(sizeBytes) } } : {}) });
+      ask(fleet, "http://web.localhost/", {
+        method: "POST",
+        body: new Uint8Array(sizeBytes),
+        ...(announced ? { headers: { "content-length": String(sizeBytes) } } : {}),
+      });
     for (const announced of [true, false]) {
       expect(await (await post(100_000, announced)).text()).toBe("100000");
       const refused = await post(100_001, announced);
@@ -177,7 +231,7 @@ describe("the gateway", () => {
     let asked = false;
     await addServingNode(fleet, "n1", await listen(() => (asked = true)), [idOf(1)]);
     const pending = ask(fleet, "http://web.localhost/");
-    await vi.waitFor(() => expect(asked).toBe(true));
+    await eventually(() => expect(asked).toBe(true));
     fleet.clock.advance(2_000);
     const response = await pending;
     expect([response.status, response.headers.get("x-wasmatrix-reason")]).toEqual([504, "CALL_TIMED_OUT"]);

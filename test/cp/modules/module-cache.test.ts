@@ -7,7 +7,9 @@ const moduleOf = (digest: string, sizeBytes: number): HeldModule => ({ digest, b
 
 describe("the module cache", () => {
   it("never holds more than its limit, and always what was put in last if that fits", () => {
-    const puts = fc.array(fc.tuple(fc.constantFrom("a", "b", "c", "d"), fc.integer({ min: 0, max: 12 })), { maxLength: 30 });
+    const puts = fc.array(fc.tuple(fc.constantFrom("a", "b", "c", "d"), fc.integer({ min: 0, max: 12 })), {
+      maxLength: 30,
+    });
     fc.assert(
       fc.property(puts, (all) => {
         const cache = createModuleCache(10);
@@ -27,7 +29,11 @@ describe("the module cache", () => {
     for (const digest of ["a", "b"]) cache.put(moduleOf(digest, 5));
     cache.get("a");
     cache.put(moduleOf("c", 5));
-    expect([cache.get("a") !== undefined, cache.get("b") !== undefined, cache.get("c") !== undefined]).toEqual([true, false, true]);
+    expect([cache.get("a") !== undefined, cache.get("b") !== undefined, cache.get("c") !== undefined]).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
 
   it("does not keep a module larger than itself, and keeps one of just its size", () => {

@@ -38,9 +38,17 @@ afterAll(() => {
   server.close();
 });
 
-const fetched = (path: string, options: { digest?: string; maxBytes?: number; timeoutMs?: number } = {}): ReturnType<typeof fetchModule> =>
+const fetched = (
+  path: string,
+  options: { digest?: string; maxBytes?: number; timeoutMs?: number } = {},
+): ReturnType<typeof fetchModule> =>
   fetchModule(
-    { fetch: (url, init) => fetch(url, init), clock: systemClock, maxBytes: options.maxBytes ?? 10_000, timeoutMs: options.timeoutMs ?? 10_000 },
+    {
+      fetch: (url, init) => fetch(url, init),
+      clock: systemClock,
+      maxBytes: options.maxBytes ?? 10_000,
+      timeoutMs: options.timeoutMs ?? 10_000,
+    },
     { url: path.startsWith("/") ? base + path : path, digest: options.digest ?? "" },
   );
 
@@ -63,11 +71,15 @@ describe("fetching a module", () => {
 
   it("refuses what is not Wasm, or has another digest than was asked for", async () => {
     expect(await reasonOf(fetched("/page"))).toBe(Reason.MODULE_NOT_WASM);
-    expect(await reasonOf(fetched("/module", { digest: `sha256:${"0".repeat(64)}` }))).toBe(Reason.MODULE_DIGEST_MISMATCH);
+    expect(await reasonOf(fetched("/module", { digest: `sha256:${"0".repeat(64)}` }))).toBe(
+      Reason.MODULE_DIGEST_MISMATCH,
+    );
   });
 
   it("says why a URL cannot be reached, without what may be secret in it", async () => {
-    await expect(fetched("/missing?key=secret")).rejects.toThrow(new RegExp(`^Cannot take module from ${base}/missing: the server answered 404$`));
+    await expect(fetched("/missing?key=secret")).rejects.toThrow(
+      new RegExp(`^Cannot take module from ${base}/missing: the server answered 404$`),
+    );
     const refused = fetched("http://127.0.0.1:1/x.wasm");
     expect(await reasonOf(refused)).toBe(Reason.MODULE_UNREACHABLE);
     await expect(refused).rejects.toThrow(/ECONNREFUSED|bad port/);
@@ -85,7 +97,10 @@ describe("fetching a module", () => {
 
 describe("what a module's first bytes tell", () => {
   it("is the kinds that it may turn out to have", () => {
-    expect(possibleKinds(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]))).toEqual([GuestKind.COMMAND, GuestKind.FUNCTIONS]);
+    expect(possibleKinds(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]))).toEqual([
+      GuestKind.COMMAND,
+      GuestKind.FUNCTIONS,
+    ]);
     expect(possibleKinds(new Uint8Array([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]))).toEqual([GuestKind.HTTP]);
     expect(possibleKinds(new Uint8Array([0, 0x61, 0x73, 0x6d, 9, 0, 0, 0]))).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { digestOf } from "../../../src/cp/modules/module-bytes.ts";
 import { isFault, Reason } from "../../../src/fault.ts";
 import type { WatchFactsResponse } from "../../../src/gen/wasmatrix/v1/control_plane_pb.ts";
@@ -8,9 +8,19 @@ import { FactKind, FactSchema, type Fact } from "../../../src/gen/wasmatrix/v1/f
 import { CapabilityType, InstanceState } from "../../../src/gen/wasmatrix/v1/instance_pb.ts";
 import { NodeState } from "../../../src/gen/wasmatrix/v1/node_pb.ts";
 import { idOf, instanceOf, nodeInfoOf } from "../node-history.ts";
-import { createTestFleet, EMPTY_MODULE, inline, moduleOf, reasonOf, type TestFleet } from "../test-fleet.ts";
+import {
+  createTestFleet,
+  eventually,
+  EMPTY_MODULE,
+  inline,
+  moduleOf,
+  reasonOf,
+  type TestFleet,
+} from "../test-fleet.ts";
 
-async function startedFleet(names: readonly string[] = ["web"]): Promise<{ fleet: TestFleet; agent: Awaited<ReturnType<TestFleet["addAgent"]>>; ids: string[] }> {
+async function startedFleet(
+  names: readonly string[] = ["web"],
+): Promise<{ fleet: TestFleet; agent: Awaited<ReturnType<TestFleet["addAgent"]>>; ids: string[] }> {
   const fleet = createTestFleet();
   const agent = await fleet.addAgent();
   const ids: string[] = [];
@@ -34,7 +44,9 @@ describe("stopping an instance", () => {
   it("is refused while its node is silent, and works once it reports again", async () => {
     const { fleet, agent } = await startedFleet();
     fleet.clock.advance(42_000);
-    await expect(fleet.client.stopInstance({ instance: "web" })).rejects.toThrow(/^Cannot stop instance "\w{20}": node "n1" has been silent for 42 s$/);
+    await expect(fleet.client.stopInstance({ instance: "web" })).rejects.toThrow(
+      /^Cannot stop instance "\w{20}": node "n1" has been silent for 42 s$/,
+    );
     expect(await reasonOf(fleet.client.stopInstance({ instance: "web" }))).toBe(Reason.NODE_UNREACHABLE);
     await agent.report();
     await fleet.client.stopInstance({ instance: "web" });
@@ -52,9 +64,9 @@ describe("stopping an instance", () => {
     const stopping = fleet.client.stopInstance({ instance: "web" });
     let answered = false;
     void stopping.finally(() => (answered = true));
-    await vi.waitFor(() => expect(agent.orders).toContain("stopInstance"));
+    await eventually(() => expect(agent.orders).toContain("stopInstance"));
     expect(answered).toBe(false);
-    await vi.waitFor(() => {
+    await eventually(() => {
       fleet.clock.advance(500);
       expect(answered).toBe(true);
     });
@@ -81,7 +93,8 @@ describe("reading instances", () => {
   it("filters by name, labels, node and state, and leaves ended ones out unless asked", async () => {
     const { fleet } = await startedFleet(["a", "b"]);
     await fleet.client.stopInstance({ instance: "b" });
-    const names = async (request: Parameters<typeof fleet.client.listInstances>[0]): Promise<string[]> => (await fleet.client.listInstances(request)).instances.map(({ name }) => name).sort();
+    const names = async (request: Parameters<typeof fleet.client.listInstances>[0]): Promise<string[]> =>
+      (await fleet.client.listInstances(request)).instances.map(({ name }) => name).sort();
     expect(await names({})).toEqual(["a"]);
     expect(await names({ includeEnded: true })).toEqual(["a", "b"]);
     expect(await names({ states: [InstanceState.STOPPED] })).toEqual(["b"]);
@@ -142,23 +155,31 @@ describe("reading instances", () => {
 describe("invoking and tailing", () => {
   it("passes a call on and names the instance that answered", async () => {
     const { fleet, ids } = await startedFleet();
-    const { resultsJson, instanceId } = await fleet.client.invokeInstance({ instance: "web", function: "add", argsJson: "[1]" });
+    const { resultsJson, instanceId } = await fleet.client.invokeInstance({
+      instance: "web",
+      function: "add",
+      argsJson: "[1]",
+    });
     expect(instanceId).toBe(ids[0]);
     expect(JSON.parse(resultsJson)).toEqual([ids[0], "add", "[1]"]);
-    expect(await reasonOf(fleet.client.invokeInstance({ instance: "nobody", function: "f" }))).toBe(Reason.INSTANCE_NOT_FOUND);
+    expect(await reasonOf(fleet.client.invokeInstance({ instance: "nobody", function: "f" }))).toBe(
+      Reason.INSTANCE_NOT_FOUND,
+    );
   });
 
   it("streams the agent's lines, beginning with its empty message", async () => {
     const { fleet } = await startedFleet();
     const messages: string[][] = [];
-    for await (const { lines } of fleet.client.tailLogs({ instance: "web" })) messages.push(lines.map(({ text }) => text));
+    for await (const { lines } of fleet.client.tailLogs({ instance: "web" }))
+      messages.push(lines.map(({ text }) => text));
     expect(messages).toEqual([[], ["hello"]]);
   });
 
   it("ends a followed stream with a clear reason when the control plane closes", async () => {
     const { fleet } = await startedFleet();
     const reading = (async () => {
-      for await (const { lines } of fleet.client.tailLogs({ instance: "web", follow: true })) if (lines.length > 0) void fleet.controlPlane.close();
+      for await (const { lines } of fleet.client.tailLogs({ instance: "web", follow: true }))
+        if (lines.length > 0) void fleet.controlPlane.close();
     })();
     expect(await reasonOf(reading)).toBe(Reason.SHUTTING_DOWN);
     await fleet.controlPlane.close();
@@ -182,7 +203,8 @@ describe("capabilities", () => {
 
 describe("uploading a module", () => {
   async function* pieces(bytes: Uint8Array, digest = ""): AsyncGenerator<{ digest: string; chunk: Uint8Array }> {
-    for (let offset = 0; offset < bytes.length; offset += 1000) yield { digest: offset === 0 ? digest : "", chunk: bytes.subarray(offset, offset + 1000) };
+    for (let offset = 0; offset < bytes.length; offset += 1000)
+      yield { digest: offset === 0 ? digest : "", chunk: bytes.subarray(offset, offset + 1000) };
   }
 
   it("answers the digest, under which it can be started", async () => {
@@ -199,7 +221,9 @@ describe("uploading a module", () => {
     expect(await reasonOf(fleet.client.uploadModule(pieces(moduleOf(5_001))))).toBe(Reason.MODULE_TOO_LARGE);
     expect(await reasonOf(fleet.client.uploadModule(pieces(new Uint8Array(5_000))))).toBe(Reason.MODULE_NOT_WASM);
     expect(await reasonOf(fleet.client.uploadModule(pieces(new Uint8Array(0))))).toBe(Reason.MODULE_NOT_WASM);
-    expect(await reasonOf(fleet.client.uploadModule(pieces(EMPTY_MODULE, `sha256:${"0".repeat(64)}`)))).toBe(Reason.MODULE_DIGEST_MISMATCH);
+    expect(await reasonOf(fleet.client.uploadModule(pieces(EMPTY_MODULE, `sha256:${"0".repeat(64)}`)))).toBe(
+      Reason.MODULE_DIGEST_MISMATCH,
+    );
     await fleet.client.uploadModule(pieces(moduleOf(5_000), await digestOf(moduleOf(5_000))));
   });
 
@@ -211,7 +235,9 @@ describe("uploading a module", () => {
       await gate.promise;
     }
     const first = fleet.client.uploadModule(slow());
-    await vi.waitFor(async () => expect(await reasonOf(fleet.client.uploadModule(pieces(EMPTY_MODULE)))).toBe(Reason.TOO_MANY_REQUESTS));
+    await eventually(async () =>
+      expect(await reasonOf(fleet.client.uploadModule(pieces(EMPTY_MODULE)))).toBe(Reason.TOO_MANY_REQUESTS),
+    );
     gate.resolve();
     await first;
     await fleet.client.uploadModule(pieces(EMPTY_MODULE));
@@ -237,25 +263,36 @@ describe("nodes", () => {
     const { reportInterval, protocolVersion } = await fleet.client.registerNode({ info: nodeInfoOf(), epoch: "e1" });
     expect([reportInterval?.seconds, reportInterval?.nanos, protocolVersion]).toEqual([1n, 500_000_000, 1]);
     const old = { ...nodeInfoOf({ nodeId: "old" }), protocolVersion: 0 };
-    expect(await reasonOf(fleet.client.registerNode({ info: old, epoch: "e1" }))).toBe(Reason.PROTOCOL_VERSION_UNSUPPORTED);
-    expect(await reasonOf(fleet.client.reportStatus({ info: old, epoch: "e1" }))).toBe(Reason.PROTOCOL_VERSION_UNSUPPORTED);
+    expect(await reasonOf(fleet.client.registerNode({ info: old, epoch: "e1" }))).toBe(
+      Reason.PROTOCOL_VERSION_UNSUPPORTED,
+    );
+    expect(await reasonOf(fleet.client.reportStatus({ info: old, epoch: "e1" }))).toBe(
+      Reason.PROTOCOL_VERSION_UNSUPPORTED,
+    );
     expect((await fleet.client.listNodes({})).nodes.map(({ info }) => info?.nodeId)).toEqual(["n1"]);
   });
 
   it("are refused reports that contradict themselves", async () => {
     const fleet = createTestFleet();
-    const fact = (fields: Partial<Pick<Fact, "nodeId" | "epoch" | "sequence">>): Fact => create(FactSchema, { nodeId: "n1", epoch: "e1", sequence: 1n, ...fields });
-    const report = (facts: Fact[]): Promise<unknown> => fleet.client.reportStatus({ info: nodeInfoOf(), epoch: "e1", facts });
+    const fact = (fields: Partial<Pick<Fact, "nodeId" | "epoch" | "sequence">>): Fact =>
+      create(FactSchema, { nodeId: "n1", epoch: "e1", sequence: 1n, ...fields });
+    const report = (facts: Fact[]): Promise<unknown> =>
+      fleet.client.reportStatus({ info: nodeInfoOf(), epoch: "e1", facts });
     for (const wrong of [{ nodeId: "n2" }, { epoch: "e2" }, { sequence: 2n }]) {
       expect(await reasonOf(report([fact(wrong)]))).toBe(Reason.INVALID_REQUEST);
     }
-    expect(await reasonOf(fleet.client.reportStatus({ info: nodeInfoOf(), epoch: "e1", snapshot: { page: 1, pageCount: 1 } }))).toBe(Reason.INVALID_REQUEST);
+    expect(
+      await reasonOf(
+        fleet.client.reportStatus({ info: nodeInfoOf(), epoch: "e1", snapshot: { page: 1, pageCount: 1 } }),
+      ),
+    ).toBe(Reason.INVALID_REQUEST);
     await report([fact({})]);
   });
 });
 
 describe("watching facts", () => {
-  const kinds = (messages: readonly WatchFactsResponse[]): FactKind[] => messages.flatMap(({ facts }) => facts).map(({ kind }) => kind);
+  const kinds = (messages: readonly WatchFactsResponse[]): FactKind[] =>
+    messages.flatMap(({ facts }) => facts).map(({ kind }) => kind);
   async function collect(stream: AsyncIterable<WatchFactsResponse>): Promise<WatchFactsResponse[]> {
     const messages: WatchFactsResponse[] = [];
     for await (const message of stream) messages.push(message);
@@ -267,14 +304,16 @@ describe("watching facts", () => {
     const messages = await collect(fleet.client.watchFacts({}));
     expect(messages[0]?.facts).toEqual([]);
     expect(kinds(messages)).toEqual([FactKind.INSTANCE_STARTING, FactKind.INSTANCE_RUNNING]);
-    expect(messages.at(-1)?.cursor?.positions).toEqual([expect.objectContaining({ nodeId: "n1", epoch: "e1", sequence: 2n })]);
+    expect(messages.at(-1)?.cursor?.positions).toEqual([
+      expect.objectContaining({ nodeId: "n1", epoch: "e1", sequence: 2n }),
+    ]);
   });
 
   it("goes on after a cursor without repeats, and says if facts between are no longer remembered", async () => {
     const { fleet } = await startedFleet();
     const cursor = (await collect(fleet.client.watchFacts({}))).at(-1)?.cursor;
     await fleet.client.stopInstance({ instance: "web" });
-    const resumed = await collect(fleet.client.watchFacts({ ...(cursor ? { after: cursor } : {}) }));
+    const resumed = await collect(fleet.client.watchFacts(cursor ? { after: cursor } : {}));
     expect(kinds(resumed)).toEqual([FactKind.INSTANCE_STOPPED]);
     expect(resumed.some(({ gap }) => gap)).toBe(false);
     const stale = { positions: [{ nodeId: "n1", epoch: "e0", sequence: 7n }] };
@@ -292,11 +331,12 @@ describe("watching facts", () => {
     const messages: WatchFactsResponse[] = [];
     const abort = new AbortController();
     const reading = (async () => {
-      for await (const message of fleet.client.watchFacts({ follow: true, instance: "web" }, { signal: abort.signal })) messages.push(message);
+      for await (const message of fleet.client.watchFacts({ follow: true, instance: "web" }, { signal: abort.signal }))
+        messages.push(message);
     })();
-    await vi.waitFor(() => expect(kinds(messages)).toEqual([FactKind.INSTANCE_STARTING, FactKind.INSTANCE_RUNNING]));
+    await eventually(() => expect(kinds(messages)).toEqual([FactKind.INSTANCE_STARTING, FactKind.INSTANCE_RUNNING]));
     const before = messages.length;
-    await vi.waitFor(() => {
+    await eventually(() => {
       fleet.clock.advance(5_000);
       expect(messages.length).toBeGreaterThan(before);
     });
@@ -304,7 +344,13 @@ describe("watching facts", () => {
     await agent.report();
     await fleet.client.stopInstance({ instance: "other" });
     await fleet.client.stopInstance({ instance: "web" });
-    await vi.waitFor(() => expect(kinds(messages)).toEqual([FactKind.INSTANCE_STARTING, FactKind.INSTANCE_RUNNING, FactKind.INSTANCE_STOPPED]));
+    await eventually(() =>
+      expect(kinds(messages)).toEqual([
+        FactKind.INSTANCE_STARTING,
+        FactKind.INSTANCE_RUNNING,
+        FactKind.INSTANCE_STOPPED,
+      ]),
+    );
     abort.abort();
     expect(await reasonOf(reading)).toBe(Reason.CANCELED);
   });
@@ -313,7 +359,9 @@ describe("watching facts", () => {
     const { fleet } = await startedFleet();
     const twice = { positions: [{ nodeId: "n1" }, { nodeId: "n1" }] };
     expect(await reasonOf(collect(fleet.client.watchFacts({ after: twice })))).toBe(Reason.CURSOR_INVALID);
-    expect(await reasonOf(collect(fleet.client.watchFacts({ after: { positions: [{}] } })))).toBe(Reason.CURSOR_INVALID);
+    expect(await reasonOf(collect(fleet.client.watchFacts({ after: { positions: [{}] } })))).toBe(
+      Reason.CURSOR_INVALID,
+    );
   });
 
   it("refuses one stream more than its limit, and takes another once one has ended", async () => {
@@ -324,13 +372,13 @@ describe("watching facts", () => {
     expect(await reasonOf(collect(fleet.client.watchFacts({})))).toBe(Reason.TOO_MANY_REQUESTS);
     abort.abort();
     await first.next().catch((error: unknown) => expect(isFault(error, Reason.CANCELED)).toBe(true));
-    await vi.waitFor(async () => expect(await collect(fleet.client.watchFacts({}))).toHaveLength(1));
+    await eventually(async () => expect(await collect(fleet.client.watchFacts({}))).toHaveLength(1));
   });
 
   it("ends followed streams with a clear reason when the control plane closes", async () => {
     const fleet = createTestFleet();
     const reading = collect(fleet.client.watchFacts({ follow: true }));
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       await fleet.controlPlane.close();
       expect(await reasonOf(reading)).toBe(Reason.SHUTTING_DOWN);
     });

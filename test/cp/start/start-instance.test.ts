@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { digestOf } from "../../../src/cp/modules/module-bytes.ts";
 import { isFault, Reason } from "../../../src/fault.ts";
 import { InstanceState } from "../../../src/gen/wasmatrix/v1/instance_pb.ts";
-import { createTestFleet, EMPTY_MODULE, inline, moduleOf, reasonOf } from "../test-fleet.ts";
+import { createTestFleet, EMPTY_MODULE, eventually, inline, moduleOf, reasonOf } from "../test-fleet.ts";
 
 describe("starting an instance", () => {
   it("brings the module to a node that lacks it, starts it there, and shows it on the next read", async () => {
@@ -37,17 +37,56 @@ describe("starting an instance", () => {
     expect([...agent.modules.keys()]).toEqual([digest]);
   });
 
+  it("fetches a module from a URL, once if its digest is known by then", async () => {
+    let fetches = 0;
+    const fetch = (): Promise<Response> => {
+      fetches += 1;
+      return Promise.resolve(new Response(moduleOf(100)));
+    };
+    const fleet = createTestFleet({ fetch });
+    const agent = await fleet.addAgent();
+    const digest = await digestOf(moduleOf(100));
+    const from = (wanted: string): Promise<unknown> =>
+      fleet.client.startInstance({
+        spec: {},
+        module: { source: { case: "url", value: { url: "http://modules.test/a.wasm", digest: wanted } } },
+      });
+    await from("");
+    await from(digest);
+    expect([fetches, agent.instances.size]).toEqual([1, 2]);
+    expect(await reasonOf(from(`sha256:${"0".repeat(64)}`))).toBe(Reason.MODULE_DIGEST_MISMATCH);
+  });
+
+  it("does not count a node as holding a module that it fails to hand over", async () => {
+    const fleet = createTestFleet();
+    const digest = await digestOf(EMPTY_MODULE);
+    const liar = await fleet.addAgent({ nodeId: "liar" });
+    liar.modules.set(digest, moduleOf(9));
+    await liar.report();
+    await fleet.addAgent({ nodeId: "n2" });
+    const starting = fleet.client.startInstance({
+      spec: {},
+      module: { source: { case: "digest", value: digest } },
+      nodeId: "n2",
+    });
+    await expect(starting).rejects.toThrow(/neither this control plane nor a node that answers holds it; upload it$/);
+  });
+
   it("says that nobody has a module that nobody has", async () => {
     const fleet = createTestFleet();
     await fleet.addAgent();
     const value = `sha256:${"1".repeat(64)}`;
-    expect(await reasonOf(fleet.client.startInstance({ spec: {}, module: { source: { case: "digest", value } } }))).toBe(Reason.MODULE_NOT_FOUND);
+    expect(
+      await reasonOf(fleet.client.startInstance({ spec: {}, module: { source: { case: "digest", value } } })),
+    ).toBe(Reason.MODULE_NOT_FOUND);
   });
 
   it("refuses what is not Wasm before any node is asked", async () => {
     const fleet = createTestFleet();
     const agent = await fleet.addAgent();
-    expect(await reasonOf(fleet.client.startInstance({ spec: {}, module: inline(new Uint8Array([1, 2, 3])) }))).toBe(Reason.MODULE_NOT_WASM);
+    expect(await reasonOf(fleet.client.startInstance({ spec: {}, module: inline(new Uint8Array([1, 2, 3])) }))).toBe(
+      Reason.MODULE_NOT_WASM,
+    );
     expect(agent.orders).toEqual([]);
   });
 
@@ -63,7 +102,8 @@ describe("the idempotency key", () => {
   it("yields the same instance for retries, one after the other and at once", async () => {
     const fleet = createTestFleet();
     const agents = [await fleet.addAgent({ nodeId: "n1" }), await fleet.addAgent({ nodeId: "n2" })];
-    const start = (): ReturnType<typeof fleet.client.startInstance> => fleet.client.startInstance({ idempotencyKey: "k", spec: { name: "web" }, module: inline() });
+    const start = (): ReturnType<typeof fleet.client.startInstance> =>
+      fleet.client.startInstance({ idempotencyKey: "k", spec: { name: "web" }, module: inline() });
     const atOnce = await Promise.all([start(), start(), start()]);
     const later = await start();
     expect(new Set([...atOnce, later].map(({ instance }) => instance?.id)).size).toBe(1);
@@ -85,7 +125,8 @@ describe("the idempotency key", () => {
   it("is refused for another request, while the first is under way and after it", async () => {
     const fleet = createTestFleet();
     await fleet.addAgent();
-    const start = (name: string, module = inline()): Promise<unknown> => fleet.client.startInstance({ idempotencyKey: "k", spec: { name }, module });
+    const start = (name: string, module = inline()): Promise<unknown> =>
+      fleet.client.startInstance({ idempotencyKey: "k", spec: { name }, module });
     expect(await refusals([start("web"), start("other")])).toEqual([Reason.IDEMPOTENCY_CONFLICT]);
     const { instances } = await fleet.client.listInstances({});
     const name = instances[0]?.name ?? "";
@@ -103,35 +144,41 @@ describe("the idempotency key", () => {
     const other = createTestFleet({ dial: () => rebuilding.transport });
     await other.addAgent({ nodeId: "n1" });
     rebuilding.quiet = true;
-    const started = await Promise.all([other.client.startInstance(request), vanish(other)]);
+    const starting = other.client.startInstance(request);
+    let answered = false;
+    void starting.finally(() => (answered = true));
+    await eventually(() => {
+      other.clock.advance(100);
+      expect(answered).toBe(true);
+    });
     const empty = await fleet.addAgent({ nodeId: "n2" });
     await fleet.client.registerNode({ info: rebuilding.info(), epoch: "e1" });
     const again = await fleet.client.startInstance(request);
     expect(again.alreadyStarted).toBe(true);
-    expect(again.instance?.id).toBe(started[0].instance?.id);
+    expect(again.instance?.id).toBe((await starting).instance?.id);
     expect(empty.instances.size).toBe(0);
   });
 });
 
 /** The reasons of those calls that failed. */
 async function refusals(calls: readonly Promise<unknown>[]): Promise<readonly Reason[]> {
-  const reasons = await Promise.all(calls.map((call) => call.then(() => [], (error: unknown) => (isFault(error) ? [error.reason] : [Reason.UNSPECIFIED]))));
+  const reasons = await Promise.all(
+    calls.map((call) =>
+      call.then(
+        () => [],
+        (error: unknown) => (isFault(error) ? [error.reason] : [Reason.UNSPECIFIED]),
+      ),
+    ),
+  );
   return reasons.flat();
-}
-
-/** Lets the wait for a report that never comes run out. */
-async function vanish(fleet: ReturnType<typeof createTestFleet>): Promise<void> {
-  for (let turn = 0; turn < 200; turn++) {
-    await new Promise((resolve) => setImmediate(resolve));
-    fleet.clock.advance(20);
-  }
 }
 
 describe("a unique name", () => {
   it("is refused while a live instance has it or is being started with it, and granted afterwards", async () => {
     const fleet = createTestFleet();
     await fleet.addAgent();
-    const start = (): Promise<unknown> => fleet.client.startInstance({ spec: { name: "web" }, module: inline(), uniqueName: true });
+    const start = (): Promise<unknown> =>
+      fleet.client.startInstance({ spec: { name: "web" }, module: inline(), uniqueName: true });
     expect(await refusals([start(), start()])).toEqual([Reason.INSTANCE_NAME_TAKEN]);
     expect(await reasonOf(start())).toBe(Reason.INSTANCE_NAME_TAKEN);
     await fleet.client.stopInstance({ instance: "web" });
@@ -141,13 +188,16 @@ describe("a unique name", () => {
   it("needs a name", async () => {
     const fleet = createTestFleet();
     await fleet.addAgent();
-    expect(await reasonOf(fleet.client.startInstance({ spec: {}, module: inline(), uniqueName: true }))).toBe(Reason.INVALID_REQUEST);
+    expect(await reasonOf(fleet.client.startInstance({ spec: {}, module: inline(), uniqueName: true }))).toBe(
+      Reason.INVALID_REQUEST,
+    );
   });
 
   it("may be shared by instances that do not ask for a unique one", async () => {
     const fleet = createTestFleet();
     const agent = await fleet.addAgent();
-    for (let count = 0; count < 2; count++) await fleet.client.startInstance({ spec: { name: "web" }, module: inline() });
+    for (let count = 0; count < 2; count++)
+      await fleet.client.startInstance({ spec: { name: "web" }, module: inline() });
     expect(agent.instances.size).toBe(2);
   });
 });
@@ -167,8 +217,20 @@ describe("when a node does not take the instance", () => {
   it("says so when all refuse, and leaves nothing behind", async () => {
     const fleet = createTestFleet();
     for (const nodeId of ["n1", "n2"]) (await fleet.addAgent({ nodeId })).refuseStart = Reason.NODE_AT_CAPACITY;
-    await expect(fleet.client.startInstance({ spec: {}, module: inline() })).rejects.toThrow(/2 nodes were asked and none took it; the last said: /);
+    await expect(fleet.client.startInstance({ spec: {}, module: inline() })).rejects.toThrow(
+      /2 nodes were asked and none took it; the last said: /,
+    );
     expect((await fleet.client.listInstances({ includeEnded: true })).instances).toEqual([]);
+  });
+
+  it("does not try another after a failure of the agent's own, which another would have as well", async () => {
+    const fleet = createTestFleet();
+    const broken = await fleet.addAgent({ nodeId: "n1" });
+    const other = await fleet.addAgent({ nodeId: "n2" });
+    broken.refuseStart = Reason.INTERNAL;
+    expect(await reasonOf(fleet.client.startInstance({ spec: {}, module: inline() }))).toBe(Reason.INTERNAL);
+    expect(broken.orders).toEqual(["startInstance", "queryInstance"]);
+    expect(other.orders).toEqual([]);
   });
 
   it("does not ask another about what is wrong with the request itself", async () => {
@@ -208,8 +270,11 @@ describe("when a node does not take the instance", () => {
     await agent.report();
     agent.quiet = true;
     fleet.lines.set(agent.address, "lost-then-dead");
-    const start = (): ReturnType<typeof fleet.client.startInstance> => fleet.client.startInstance({ idempotencyKey: "k", spec: {}, module: inline() });
-    await expect(start()).rejects.toThrow(/was given the order and cannot be asked what became of it; retry with the same idempotency key$/);
+    const start = (): ReturnType<typeof fleet.client.startInstance> =>
+      fleet.client.startInstance({ idempotencyKey: "k", spec: {}, module: inline() });
+    await expect(start()).rejects.toThrow(
+      /was given the order and cannot be asked what became of it; retry with the same idempotency key$/,
+    );
     expect(await reasonOf(start())).toBe(Reason.NODE_UNREACHABLE);
     expect(other.orders).toEqual([]);
     fleet.lines.set(agent.address, "up");
@@ -222,7 +287,11 @@ describe("when a node does not take the instance", () => {
   it("says which requirements no node meets", async () => {
     const fleet = createTestFleet();
     await fleet.addAgent();
-    expect(await reasonOf(fleet.client.startInstance({ spec: {}, module: inline(), nodeId: "nowhere" }))).toBe(Reason.NODE_NOT_FOUND);
-    expect(await reasonOf(fleet.client.startInstance({ spec: {}, module: inline(), nodeLabels: { zone: "x" } }))).toBe(Reason.NO_NODE_FITS);
+    expect(await reasonOf(fleet.client.startInstance({ spec: {}, module: inline(), nodeId: "nowhere" }))).toBe(
+      Reason.NODE_NOT_FOUND,
+    );
+    expect(await reasonOf(fleet.client.startInstance({ spec: {}, module: inline(), nodeLabels: { zone: "x" } }))).toBe(
+      Reason.NO_NODE_FITS,
+    );
   });
 });
