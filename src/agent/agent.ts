@@ -13,6 +13,7 @@ import { protoFromGuestKind } from "./guest-kind.ts";
 import type { IngressTargets } from "./ingress.ts";
 import { hasEnded, instanceFromRecord } from "./instance-record.ts";
 import type { Journal, JournalProblem } from "./journal.ts";
+import type { LogFiles } from "./log-files.ts";
 import { createLogStore, type LogStore } from "./log-store.ts";
 import { createModuleShapes } from "./module-shapes.ts";
 import type { ModuleStore } from "./module-store.ts";
@@ -30,6 +31,8 @@ export type AgentDeps = {
   readonly store: ModuleStore;
   /** The node's providers; by type, the first is the default. */
   readonly providers: readonly ProviderConfig[];
+  /** Where output of instances outlives the agent. Default: in memory only. */
+  readonly logFiles?: LogFiles;
   readonly capacity: NodeCapacity;
   readonly labels: Readonly<Record<string, string>>;
   /** The program's version, for people. */
@@ -72,7 +75,7 @@ export async function createAgent(deps: AgentDeps): Promise<Agent> {
   const life = nextEpoch({ nowMs: clock.nowMs(), lastCounter: journal.epochCounter(), random: deps.entropy.hex(4) });
   journal.setEpochCounter(life.counter);
   const facts = createReportLog({ nodeId, epoch: life.epoch });
-  const logs = createLogStore({ clock });
+  const logs = createLogStore({ clock, ...(deps.logFiles === undefined ? {} : { files: deps.logFiles }) });
   let reporters: readonly Reporter[] = [];
   let closed: Promise<void> | undefined;
 
@@ -150,7 +153,12 @@ export async function createAgent(deps: AgentDeps): Promise<Agent> {
     logs,
     store: deps.store,
     ingressTargets: ingressTargetsOf(supervisor),
-    resume: () => supervisor.resume(),
+    resume() {
+      supervisor.resume();
+      // What ended stays readable, and its followers end.
+      for (const record of supervisor.list()) logs.note(record);
+      logs.dropUnknown((id) => supervisor.find(id) !== undefined);
+    },
     report(options) {
       const nodeInfo = (): NodeInfo => nodeInfoFrom(deps, options);
       const started = options.controlPlanes.map(({ address, client }) =>

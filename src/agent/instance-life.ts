@@ -204,8 +204,9 @@ export function createInstanceLife(initial: InstanceRecord, deps: LifeDeps): Ins
       if (shuttingDown || hasEnded(record)) return;
       shuttingDown = true;
       cancelTimer();
-      // Recorded before the guest ends: a second signal may kill the agent at any moment from here on.
-      commit(shutDown(record, clock.nowMs()), "order", "");
+      // Recorded before the guest ends: a second signal may kill the agent at any moment from here on. A power cut
+      // that comes first finds the instance live, and the next agent resumes it all the same.
+      commit(shutDown(record, clock.nowMs()), "observation", "");
       await endGuest(graceMs);
     },
   };

@@ -41,6 +41,8 @@ export interface LogBuffer {
   readonly characters: number;
   /** Number of the youngest line, 0 before the first. */
   readonly lastSequence: number;
+  /** Takes a whole line of an earlier life. */
+  restore(line: Omit<OutputLine, "sequence">): void;
   /** Takes output as it is written. */
   write(stream: "stdout" | "stderr", bytes: Uint8Array, timeMs: number): void;
   /** The run is over: what was written without a newline becomes a line. */
@@ -95,6 +97,7 @@ export function createLogBuffer(limits: LogBufferLimits = LOG_BUFFER_LIMITS): Lo
     get lastSequence() {
       return sequence;
     },
+    restore: ({ stream, timeMs, text }) => add(stream, timeMs, [text]),
     write: (stream, bytes, timeMs) => add(stream, timeMs, splitters[stream].push(bytes)),
     endRun(timeMs) {
       add("stdout", timeMs, splitters.stdout.flush());

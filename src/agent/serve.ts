@@ -21,6 +21,7 @@ import { createRuntime } from "../runtime/worker-runtime.ts";
 import { createAgent, type Agent } from "./agent.ts";
 import { lockDataFolder } from "./data-folder-lock.ts";
 import { openIngress } from "./ingress.ts";
+import { openLogFiles } from "./log-files.ts";
 import { openModuleStore } from "./module-store.ts";
 import { settleNodeId } from "./node-id.ts";
 import type { ProviderConfig } from "./provider-set.ts";
@@ -92,7 +93,8 @@ export async function serveAgent(options: AgentOptions): Promise<RunningAgent> {
     for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
   };
   try {
-    await mkdir(dataDir, { recursive: true });
+    // The journal holds environment variables, which may be secrets: nobody else on the machine may read it.
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
     const lock = await lockDataFolder(dataDir, entropy);
     undo.push(() => lock.release());
     const nodeId = await settleNodeId({ dataDir, asked: options.nodeId, hostname: hostname(), entropy });
@@ -165,6 +167,7 @@ async function openAgent(input: {
       journal,
       store,
       providers: configuredProviders(options.dataDir),
+      logFiles: openLogFiles({ dir: join(options.dataDir, "logs"), log }),
       capacity: {
         instancesMax: options.instancesMax ?? INSTANCES_MAX_DEFAULT,
         memoryMaxBytes: options.memoryMaxBytes ?? Math.floor(totalmem() * 0.75),

@@ -293,6 +293,10 @@ describe("running an agent", () => {
     const first = await runAgent({ dataDir });
     await start(first.rpc, "counter", counter, { name: "counter", ...allowKv, ...onFailure });
     await start(first.rpc, "calc", functions);
+    await start(first.rpc, "stats", stats, { stdin: encoder.encode("1\n2\n") });
+    await vi.waitFor(async () => expect((await query(first.rpc, "stats")).state).toBe(InstanceState.EXITED), {
+      timeout: 10_000,
+    });
     await fetch(`${first.ingressUrl}/-/counter/`);
     await first.close(1_000);
     await first.close(1_000);
@@ -304,6 +308,11 @@ describe("running an agent", () => {
     expect(await query(second.rpc, "counter")).toMatchObject({ restartCount: 1, generation: 1n });
     expect(await (await fetch(`${second.ingressUrl}/-/counter/`)).text()).toContain("2");
     expect(await query(second.rpc, "calc")).toMatchObject({ state: InstanceState.LOST });
+    let written = "";
+    for await (const { lines } of second.rpc.tailLogs({ instanceId: idOf("stats"), follow: true })) {
+      written += lines.map(({ text }) => `${text}\n`).join("");
+    }
+    expect(written).toMatch(/mean/);
   });
 
   test("on a folder that another agent uses is refused, and leaves that one alone", async () => {
