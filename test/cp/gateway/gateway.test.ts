@@ -149,21 +149,32 @@ describe("the gateway", () => {
     expect([await plain.text(), plain.headers.get("content-encoding")]).toEqual(["hello", null]);
   });
 
-  it("shares the load over nodes and instances, least busy first", async () => {
+  it("shares the load over nodes and instances, and gives the next request to the least busy", async () => {
     const fleet = createGatewayFleet();
-    const waiting: ServerResponse[] = [];
-    const chosen: string[] = [];
+    const waiting: { readonly id: string; readonly response: ServerResponse }[] = [];
     const ingress = await listen((request, response) => {
-      chosen.push(String(request.headers["x-wasmatrix-instance"]));
-      waiting.push(response);
+      waiting.push({ id: String(request.headers["x-wasmatrix-instance"]), response });
     });
     await addServingNode(fleet, "n1", ingress, [idOf(1), idOf(2)]);
     await addServingNode(fleet, "n2", ingress, [idOf(3)]);
-    const requests = Array.from({ length: 6 }, () => ask(fleet, "http://web.localhost/"));
-    await eventually(() => expect(waiting).toHaveLength(6));
-    expect(chosen.toSorted()).toEqual([idOf(1), idOf(1), idOf(2), idOf(2), idOf(3), idOf(3)]);
-    for (const response of waiting) response.end();
-    for (const response of await Promise.all(requests)) await response.text();
+    const answers: Promise<string>[] = [];
+    const send = async (): Promise<void> => {
+      const before = waiting.length;
+      answers.push(ask(fleet, "http://web.localhost/").then((response) => response.text()));
+      await eventually(() => expect(waiting).toHaveLength(before + 1));
+    };
+    for (let count = 0; count < 6; count++) await send();
+    expect(waiting.map(({ id }) => id).sort()).toEqual([idOf(1), idOf(1), idOf(2), idOf(2), idOf(3), idOf(3)]);
+    for (const { id, response } of waiting) if (id === idOf(2)) response.end("done");
+    await Promise.any(answers);
+    await eventually(async () => {
+      const ended = await Promise.all(answers.map((answer) => Promise.race([answer, "waiting"])));
+      expect(ended.filter((each) => each === "done")).toHaveLength(2);
+    });
+    for (let count = 0; count < 2; count++) await send();
+    expect(waiting.slice(6).map(({ id }) => id)).toEqual([idOf(2), idOf(2)]);
+    for (const { response } of waiting) response.end();
+    await Promise.all(answers);
   });
 
   it("tells an unknown name from one that does not run just now", async () => {
