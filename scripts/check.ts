@@ -19,6 +19,7 @@ const CHECKS: readonly Check[] = [
   { name: "proto format", command: ["buf", "format", "--diff", "--exit-code"] },
   { name: "proto breaking changes", command: ["node", "scripts/check-breaking.ts"] },
   { name: "generated code", command: ["node", "scripts/generate.ts", "--check"] },
+  { name: "examples match their sources", command: ["node", "scripts/build-examples.ts", "--check"] },
   { name: "build", command: ["tsc", "-p", "tsconfig.build.json", "--noEmit"] },
 ];
 

@@ -19,12 +19,17 @@ const node = pickNode();
 const [script = "", ...args] = process.argv.slice(2);
 process.exitCode = await run(node, [join(root, script), ...args], process.cwd());
 
-/** Installs from the lockfile unless the last installation here was of the same lockfile. */
+/**
+ * Installs from the lockfile unless the last installation here was of the same lockfile.
+ *
+ * Not `npm ci`: it refuses a lockfile that lacks optional packages of other platforms, and a lockfile made where
+ * a registry does not have them all lacks some. `npm install` adds those; the lockfile is put back as it was.
+ */
 async function installIfMissing() {
   const stampFile = join(modules, ".wasmatrix-installed");
-  const stamp = createHash("sha256")
-    .update(readFileSync(join(root, "package-lock.json")))
-    .digest("hex");
+  const lockFile = join(root, "package-lock.json");
+  const lock = readFileSync(lockFile, "utf8");
+  const stamp = createHash("sha256").update(lock).digest("hex");
   if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp) return;
   console.error("Installing what is missing from the lockfile (about a minute, 850 MB, once) ...");
   const progress = process.stderr.isTTY ? ["--progress"] : ["--no-progress"];
