@@ -29,7 +29,7 @@ export type WorkerGuestDeps = {
 const LET_GO_MS = 1_000;
 
 /** A JavaScript heap for the glue around the guest; linear memory is capped by rewriting the module. */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 } as const;
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 } as const;
 
 const WORKER_FILE = new URL(
   import.meta.url.endsWith(".ts") ? "./guest/guest-worker.ts" : "./guest/guest-worker.js",

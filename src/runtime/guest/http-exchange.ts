@@ -108,6 +108,7 @@ export function createHttpExchange(request: RequestMessage, channel: AgentChanne
       if (!isHeadSent) channel.post({ kind: "noResponse", message: "the handler returned without one" });
       channel.post({ kind: "handled", isComplete: isFinished || !isHeadSent });
       isFinished = true;
+      unread = undefined;
     },
   };
 }

@@ -2,12 +2,22 @@
  * Bounds what a guest may make the host hold: what one call copies out of its memory (a list may name the same bytes
  * a thousand times), and the handles that it keeps. `component-glue.ts` puts the calls into jco's glue.
  */
+import { getHeapStatistics } from "node:v8";
 
 /** What one call may pass, in bytes: more than any host function takes. */
 export const LIFT_MAX_BYTES: number = 16 * 1024 * 1024;
 
-/** Handles that a guest may hold at a time. It serves one request at a time, which needs about ten. */
-export const HANDLES_MAX: number = 1_024;
+/**
+ * Handles that a guest may hold at a time. A request needs about ten; a guest with a garbage collector of its own
+ * (a JavaScript engine) gives them back only when that runs, after thousands of requests.
+ */
+export const HANDLES_MAX: number = 100_000;
+
+/** Share of the heap's limit from which on a guest gets no more handles: what it holds is about to take the heap. */
+const HEAP_SHARE_MAX = 0.6;
+
+/** The heap is looked at once for so many handles. */
+const HANDLES_PER_LOOK = 64;
 
 /** About what one element of a list costs the host beside its bytes. */
 const ELEMENT_BYTES = 256;
@@ -31,9 +41,10 @@ export interface LiftBudget {
   closed(): void;
 }
 
-/** Makes the account of one guest. */
-export function createLiftBudget(): LiftBudget {
+/** Makes the account of one guest. `heapShare` says how much of the limit of its thread's heap is used, 0 to 1. */
+export function createLiftBudget(heapShare: () => number = ownHeapShare): LiftBudget {
   let usedBytes = 0;
+  let handlesEver = 0;
   let handles = 0;
   const budget: LiftBudget = {
     begin() {
@@ -51,13 +62,21 @@ export function createLiftBudget(): LiftBudget {
     },
     opened() {
       handles += 1;
+      handlesEver += 1;
       if (handles > HANDLES_MAX) throw new Error(`holds more than ${HANDLES_MAX} handles of host resources`);
+      if (handlesEver % HANDLES_PER_LOOK === 0 && heapShare() > HEAP_SHARE_MAX)
+        throw new Error("holds host resources that take too much memory");
     },
     closed() {
       handles -= 1;
     },
   };
   return budget;
+}
+
+function ownHeapShare(): number {
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
+  return used / limit;
 }
 
 /** A `TextDecoder` that counts what it decodes. */

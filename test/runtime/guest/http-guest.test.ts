@@ -186,12 +186,24 @@ describe("the account of what a call passes", () => {
 describe("the account of handles", () => {
   it("lets a guest hold exactly its limit at a time, and as many as it likes one after the other", () => {
     const budget = createLiftBudget();
-    for (let round = 0; round < 10 * HANDLES_MAX; round++) {
+    for (let round = 0; round < 3 * HANDLES_MAX; round++) {
       budget.opened();
       budget.closed();
     }
     for (let count = 0; count < HANDLES_MAX; count++) budget.opened();
     expect(() => budget.opened()).toThrow("handles of host resources");
+  });
+});
+
+describe("the heap around a guest", () => {
+  it("gives out no more handles when it fills, and does while it is below", () => {
+    let share = 0.6;
+    const budget = createLiftBudget(() => share);
+    for (let count = 0; count < 640; count++) budget.opened();
+    share = 0.61;
+    expect(() => {
+      for (let count = 0; count < 64; count++) budget.opened();
+    }).toThrow("take too much memory");
   });
 });
 
