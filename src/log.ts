@@ -37,7 +37,9 @@ export function createJsonLog(options: JsonLogOptions): Log {
     if (SEVERITY[level] < least) return;
     const time = new Date(clock.nowMs()).toISOString();
     const described = cause === undefined ? {} : { cause: describeCause(cause) };
-    options.write(JSON.stringify({ time, level, message, ...options.fields, ...fields, ...described }));
+    const entry = { time, level, message, ...options.fields, ...fields, ...described };
+    // A field of the same name must not hide what the line is about.
+    options.write(JSON.stringify(Object.assign(entry, { time, level, message })));
   };
   return {
     debug: (message, fields) => line("debug", message, fields),

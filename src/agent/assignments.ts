@@ -39,7 +39,7 @@ export function revokedGrant(assignment: Assignment, providers: ProviderDirector
   return grant;
 }
 
-/** All assignments of a spec; of two for one (provider, bucket) it throws `INVALID_REQUEST`. */
+/** All assignments of a spec; of two for one bucket, or for one provider of another type, it throws `INVALID_REQUEST`. */
 export function checkedGrants(assignments: readonly Assignment[], providers: ProviderDirectory): readonly Grant[] {
   const grants: Grant[] = [];
   for (const assignment of assignments) {
@@ -49,14 +49,19 @@ export function checkedGrants(assignments: readonly Assignment[], providers: Pro
         subject: grant.providerId,
       });
     }
+    assertBucketFree(grants, grant);
     grants.push(grant);
   }
   return grants;
 }
 
-/** Adds the grant, or replaces the one of the same (provider, bucket); throws `INVALID_REQUEST` beyond `ASSIGNMENTS_MAX`. */
+/**
+ * Adds the grant, or replaces the one of the same (provider, bucket); throws `INVALID_REQUEST` beyond `ASSIGNMENTS_MAX`, or
+ * if another provider has the bucket.
+ */
 export function withGrant(grants: readonly Grant[], grant: Grant): readonly Grant[] {
   const kept = grants.filter((other) => !isSamePlace(other, grant));
+  assertBucketFree(kept, grant);
   if (kept.length >= ASSIGNMENTS_MAX) {
     throw fault(
       Reason.INVALID_REQUEST,
@@ -128,6 +133,17 @@ function capabilityTypeFromProto(type: ProtoCapabilityType): CapabilityType {
         subject: "assignment.type",
       });
   }
+}
+
+/** A guest opens a bucket by its name alone: of two providers, reads could go to one and writes to the other. */
+function assertBucketFree(grants: readonly Grant[], grant: Grant): void {
+  const other = grants.find((each) => grant.type === "kv" && each.type === "kv" && each.bucket === grant.bucket);
+  if (other === undefined) return;
+  throw fault(
+    Reason.INVALID_REQUEST,
+    `Cannot assign ${placeOf(grant)}: the instance has that bucket of provider "${other.providerId}"; revoke it first`,
+    { subject: grant.providerId },
+  );
 }
 
 function normalizedGrant(assignment: Assignment, providers: ProviderDirectory): Grant {

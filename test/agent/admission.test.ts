@@ -122,6 +122,18 @@ describe("admission", () => {
     );
   });
 
+  test("refuses a bucket of two providers, and takes two buckets of two", () => {
+    const read = { type: CapabilityType.KV, permissions: ["kv:read"] };
+    const memory = { ...read, providerId: "kv-memory" };
+    const providers = { ...node.providers, typeOf: () => "kv" as const };
+    const admitBoth = (bucket: string) =>
+      admit(orderOf({ assignments: [read, { ...memory, bucket }] }), { ...node, providers });
+    expect(admitBoth("other").grants).toHaveLength(2);
+    expect(() => admitBoth("default")).toThrow(
+      refusal(Reason.INVALID_REQUEST, 'the instance has that bucket of provider "kv"; revoke it first'),
+    );
+  });
+
   test("refuses a backoff above its maximum, and raises a maximum that nobody set", () => {
     const policy = (backoffMs: number, backoffMaxMs?: number) => ({
       restartPolicy: {

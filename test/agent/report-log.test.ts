@@ -25,6 +25,15 @@ describe("the report log", () => {
     expect(log.after(6)).toBeUndefined();
   });
 
+  test("gives the youngest that fit into one report, oldest first", () => {
+    const log = createReportLog(life, { ...REPORT_LOG_LIMITS, reportMaxFacts: 2 });
+    expect(log.youngest()).toEqual([]);
+    log.append(draft());
+    expect(log.youngest().map(({ sequence }) => sequence)).toEqual([1n]);
+    for (let count = 0; count < 4; count++) log.append(draft());
+    expect(log.youngest().map(({ sequence }) => sequence)).toEqual([4n, 5n]);
+  });
+
   test("bounds what it keeps and what it gives by length as well", () => {
     const log = createReportLog(life, {
       factsMax: 100,

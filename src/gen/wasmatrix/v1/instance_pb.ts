@@ -122,7 +122,8 @@ export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
 
 /**
  * Assignment says that an instance may do these operations on this provider. It is checked at every operation.
- * One instance has at most one assignment per (provider_id, bucket).
+ * One instance has at most one assignment per (provider_id, bucket), and one provider per bucket: a guest opens a bucket
+ * by its name alone.
  *
  * @generated from message wasmatrix.v1.Assignment
  */
