@@ -65,7 +65,7 @@ export function createFleet(deps: FleetDeps): Fleet {
 
   const forget = (nodeId: string): void => {
     held.delete(nodeId);
-    byName.update(nodeId, []);
+    byName.update(nodeId, new Map());
   };
 
   return {
@@ -81,7 +81,7 @@ export function createFleet(deps: FleetDeps): Fleet {
       });
       const node: HeldNode = { nodeId, fold, times: timesAfter(before, fold, report, deps.nowMs()) };
       held.set(nodeId, node);
-      if (before?.fold.instances !== fold.instances) byName.update(nodeId, instancesByName(fold.instances).keys());
+      if (before?.fold.instances !== fold.instances) byName.update(nodeId, instancesByName(fold.instances));
       for (const listener of listeners) listener({ node, news });
       const why = needsSnapshot(fold, report);
       if (why !== undefined) return { kind: "need-snapshot", why };
@@ -134,22 +134,25 @@ function longestSilent(nodes: Iterable<HeldNode>, deps: FleetDeps, newcomer: str
 
 /** Which nodes hold instances of a name, so that the gateway need not look at all of them for each request. */
 function createNameIndex(): {
-  update(nodeId: string, names: Iterable<string>): void;
+  update(nodeId: string, names: ReadonlyMap<string, unknown>): void;
   nodeIds(name: string): Iterable<string>;
 } {
   const nodesOf = new Map<string, Set<string>>();
-  const namesAt = new Map<string, ReadonlySet<string>>();
+  const namesAt = new Map<string, ReadonlyMap<string, unknown>>();
   return {
     update(nodeId, names) {
-      for (const name of namesAt.get(nodeId) ?? []) {
+      const before = namesAt.get(nodeId);
+      if (names.size === 0) namesAt.delete(nodeId);
+      else namesAt.set(nodeId, names);
+      for (const name of before?.keys() ?? []) {
+        if (names.has(name)) continue;
         const nodes = nodesOf.get(name);
         nodes?.delete(nodeId);
         if (nodes?.size === 0) nodesOf.delete(name);
       }
-      const present = new Set(names);
-      if (present.size === 0) namesAt.delete(nodeId);
-      else namesAt.set(nodeId, present);
-      for (const name of present) nodesOf.set(name, (nodesOf.get(name) ?? new Set()).add(nodeId));
+      for (const name of names.keys()) {
+        if (!before?.has(name)) nodesOf.set(name, (nodesOf.get(name) ?? new Set()).add(nodeId));
+      }
     },
     nodeIds: (name) => nodesOf.get(name) ?? [],
   };

@@ -8,7 +8,7 @@ import { toBinary } from "@bufbuild/protobuf";
 import type { Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
 import { NodeInfoSchema, type Load, type NodeInfo, type Provider } from "../gen/wasmatrix/v1/node_pb.ts";
 import { FactKind, type Fact, type Snapshot } from "../gen/wasmatrix/v1/fact_pb.ts";
-import { bounded, emptyLedger, rebase, recordAhead, settle, type AheadEntry, type Ledger } from "./fold/ledger.ts";
+import { bounded, emptyLedger, rebase, record, settle, type AheadEntry, type Ledger } from "./fold/ledger.ts";
 import { rememberFacts } from "./fold/remembered-facts.ts";
 import { addRange, extendCoverage, type SequenceRange } from "./fold/sequence-ranges.ts";
 import { addPage, newestWhole, type PendingSnapshot } from "./fold/snapshot-pages.ts";
@@ -111,13 +111,16 @@ function newLife(report: NodeReport): NodeFold {
 function foldInLife(held: NodeFold, report: NodeReport, limits: FoldLimits): NodeFold {
   const to = report.afterSequence + BigInt(report.facts.length);
   const unsettled = report.facts.filter((fact) => held.coverage === undefined || fact.sequence > held.coverage);
+  const ranges = addRange(held.ranges, { after: report.afterSequence, to }, limits.unfinishedMax);
+  const reached = held.coverage === undefined ? undefined : extendCoverage(held.coverage, ranges);
   const news: NodeFold = {
     ...held,
     announced: newerAnnouncement(held.announced, announcementOf(report)),
     leaving: held.leaving || report.leaving,
-    ranges: addRange(held.ranges, { after: report.afterSequence, to }, limits.unfinishedMax),
-    instances: recordAhead(held.instances, instanceChanges(unsettled)),
-    providers: recordAhead(held.providers, providerChanges(unsettled)),
+    coverage: reached?.coverage,
+    ranges: reached?.beyond ?? ranges,
+    instances: record(held.instances, instanceChanges(unsettled), reached?.coverage),
+    providers: record(held.providers, providerChanges(unsettled), reached?.coverage),
     snapshots: report.snapshot ? addPage(held.snapshots, report.snapshot, limits.unfinishedMax) : held.snapshots,
   };
   const settled = settleAll(applySnapshot(news));

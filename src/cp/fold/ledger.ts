@@ -38,16 +38,29 @@ export function ledgerSize<T>(ledger: Ledger<T>): number {
   return ledger.settled.size + ledger.ahead.size - forgotten;
 }
 
-/** Takes in changes; of two of one id the later stays. The caller leaves out those that the coverage has. */
-export function recordAhead<T>(ledger: Ledger<T>, changes: ReadonlyMap<string, AheadEntry<T>>): Ledger<T> {
+/**
+ * Takes in changes; of two of one id the later stays. Those that `coverage` reaches are settled at once, so that the usual
+ * report, which follows on the one before, costs one copy. The caller leaves out those that the coverage had before.
+ */
+export function record<T>(
+  ledger: Ledger<T>,
+  changes: ReadonlyMap<string, AheadEntry<T>>,
+  coverage: bigint | undefined,
+): Ledger<T> {
   if (changes.size === 0) return ledger;
   const settled = new Map(ledger.settled);
   const ahead = new Map(ledger.ahead);
   for (const [id, change] of changes) {
     const held = ahead.get(id);
     if (held && held.sequence >= change.sequence) continue;
-    ahead.set(id, change);
-    settled.delete(id);
+    if (coverage !== undefined && change.sequence <= coverage) {
+      ahead.delete(id);
+      if (change.value === undefined) settled.delete(id);
+      else settled.set(id, change.value);
+    } else {
+      ahead.set(id, change);
+      settled.delete(id);
+    }
   }
   return { settled, ahead };
 }
