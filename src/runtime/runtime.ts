@@ -23,9 +23,17 @@ export type ModuleShape = {
 
 /** What one guest may use. All are positive. */
 export type GuestLimits = {
-  /** Linear memory, all memories of the guest together; rounded down to whole 64 KiB pages. */
+  /**
+   * Linear memory, all memories of the guest together; rounded down to whole 64 KiB pages. A guest with several
+   * memories gets an equal share for each beyond what they begin with. Also named by the ending of a guest that fills
+   * the heap of its thread, which no limit here sets.
+   */
   readonly memoryMaxBytes: number;
-  /** Wall time of one call (HTTP request until the response body has ended, or one exported function); a guest that exceeds it is ended. */
+  /**
+   * Wall time of one call (HTTP request until the guest has written the end of its response, or one exported function);
+   * a guest that exceeds it is ended. If it was waiting for its caller at that moment, the caller gets
+   * `CALL_TIMED_OUT` and the guest one more second to return.
+   */
   readonly callTimeoutMs: number;
   /** Wall time of a whole command; `undefined` for no limit. */
   readonly commandTimeoutMs: number | undefined;
@@ -73,7 +81,7 @@ export type GuestRequest = {
   readonly body: AsyncIterable<Uint8Array> | undefined;
 };
 
-/** Its response; the head is there as soon as the guest has set it, the body streams. */
+/** Its response; the head is there as soon as the guest has set it, the body streams. A guest that answers with an error code or not at all makes a 500 with a sentence. */
 export type GuestResponse = {
   readonly status: number;
   readonly headers: readonly (readonly [string, string])[];
