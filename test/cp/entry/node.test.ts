@@ -1,98 +1,18 @@
-import { execFile } from "node:child_process";
 import { connect as connectTcp } from "node:net";
-import { connect as connectHttp2 } from "node:http2";
-import { promisify } from "node:util";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { Code, createClient, type Client, type ServiceImpl, type Transport } from "@connectrpc/connect";
+import { Code, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { createConnectTransport as createWebTransport } from "@connectrpc/connect-web";
-import { afterEach, describe, expect, it } from "vitest";
-import { systemClock, systemEntropy } from "../../../src/clock.ts";
-import { serveControlPlane, type ControlPlaneOptions, type RunningControlPlane } from "../../../src/cp/entry/node.ts";
+import { describe, expect, it } from "vitest";
+import { serveControlPlane } from "../../../src/cp/entry/node.ts";
 import { Reason } from "../../../src/fault.ts";
 import { ControlPlaneService } from "../../../src/gen/wasmatrix/v1/control_plane_pb.ts";
 import { FactKind } from "../../../src/gen/wasmatrix/v1/fact_pb.ts";
-import { NodeAgentService } from "../../../src/gen/wasmatrix/v1/node_agent_pb.ts";
-import { listenOnePort, type OnePort } from "../../../src/listen/one-port.ts";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { silentLog } from "../../../src/log.ts";
-import { rpcClientInterceptors } from "../../../src/rpc/client-interceptors.ts";
-import { rpcServerInterceptors } from "../../../src/rpc/server-interceptors.ts";
 import { faultTransport } from "../../../src/rpc/fault-transport.ts";
-import { createMemoryAgent, type MemoryAgent } from "../memory-agent.ts";
 import { idOf, instanceOf } from "../node-history.ts";
 import { inline, reasonOf } from "../test-fleet.ts";
 
-const running: { close(): Promise<unknown> }[] = [];
-afterEach(async () => {
-  for (const each of running.splice(0).reverse()) await each.close();
-});
-
-async function serve(options: Partial<ControlPlaneOptions> = {}): Promise<RunningControlPlane> {
-  const controlPlane = await serveControlPlane({ port: 0, log: silentLog, ...options });
-  running.push({ close: () => controlPlane.close(100) });
-  return controlPlane;
-}
-
-/** An agent that is dialled over a real connection, as the control plane's transports do it. */
-async function joinAgent(
-  controlPlane: RunningControlPlane,
-  options: { token?: string; ingressAddress?: string; nodeId?: string; agentToken?: string } = {},
-): Promise<MemoryAgent> {
-  const interceptors = rpcClientInterceptors({ token: options.token });
-  const back = faultTransport(createConnectTransport({ httpVersion: "1.1", baseUrl: controlPlane.url, interceptors }));
-  let agent: MemoryAgent | undefined;
-  const port: OnePort = await listenOnePort({
-    host: "127.0.0.1",
-    port: 0,
-    portFlag: "--port",
-    handler: connectNodeAdapter({
-      routes: (router) => {
-        const inner: Transport = {
-          unary: (...call) => transportOf(agent).unary(...call),
-          stream: (...call) => transportOf(agent).stream(...call),
-        };
-        const forward = createClient(NodeAgentService, faultTransport(inner));
-        const service: Partial<ServiceImpl<typeof NodeAgentService>> = {
-          startInstance: (request) => forward.startInstance(request),
-          stopInstance: (request) => forward.stopInstance(request),
-          pushModule: (pieces) => forward.pushModule(pieces),
-          tailLogs: (request, context) => forward.tailLogs(request, { signal: context.signal }),
-        };
-        const guard = { log: silentLog, clock: systemClock, entropy: systemEntropy, token: options.agentToken };
-        router.service(NodeAgentService, service, { interceptors: rpcServerInterceptors(guard) });
-      },
-    }),
-  });
-  running.push(port);
-  agent = createMemoryAgent(
-    { nodeId: options.nodeId ?? "n1", address: port.url, ingressAddress: options.ingressAddress ?? "" },
-    () => back,
-  );
-  await agent.report();
-  return agent;
-}
-
-function transportOf(agent: MemoryAgent | undefined): Transport {
-  if (agent) return agent.transport;
-  throw new Error("the agent is not there yet");
-}
-
-function clientOf(controlPlane: RunningControlPlane): Client<typeof ControlPlaneService> {
-  return createClient(
-    ControlPlaneService,
-    faultTransport(createConnectTransport({ httpVersion: "1.1", baseUrl: controlPlane.url })),
-  );
-}
-
-const curl = async (...args: readonly string[]): Promise<{ status: number; body: string }> => {
-  const { stdout } = await promisify(execFile)("curl", ["-sS", "--max-time", "20", "-w", "\n%{http_code}", ...args], {
-    maxBuffer: 64 * 1024 ** 2,
-  });
-  const cut = stdout.lastIndexOf("\n");
-  return { status: Number(stdout.slice(cut + 1)), body: stdout.slice(0, cut) };
-};
+import { clientOf, curl, joinAgent, running, serve } from "./one-port-fleet.ts";
 
 const METHOD = "/wasmatrix.v1.ControlPlaneService/ListNodes";
 
@@ -305,82 +225,5 @@ describe("a control plane's one port", () => {
     await Promise.all([controlPlane.close(5_000), controlPlane.close(5_000)]);
     expect(await ended).toBe(Reason.SHUTTING_DOWN);
     await expect(curl(`${controlPlane.url}/healthz`)).rejects.toThrow(/connect/);
-  });
-});
-
-describe("the gateway on the same port", () => {
-  async function serveGuest(): Promise<RunningControlPlane> {
-    const guest = createServer((request, response) => {
-      if (request.url?.endsWith("/break")) {
-        response.write("half");
-        setImmediate(() => response.destroy());
-        return;
-      }
-      response.writeHead(200, { "x-url": request.url ?? "" });
-      request.pipe(response);
-    });
-    await new Promise<void>((resolve) => guest.listen(0, "127.0.0.1", resolve));
-    running.push({ close: () => new Promise((resolve) => guest.close(resolve).closeAllConnections()) });
-    const controlPlane = await serve();
-    const agent = await joinAgent(controlPlane, {
-      ingressAddress: `http://127.0.0.1:${(guest.address() as AddressInfo).port}`,
-    });
-    agent.change(instanceOf({ id: idOf(1), name: "web" }), FactKind.INSTANCE_RUNNING);
-    await agent.settled();
-    return controlPlane;
-  }
-
-  it("takes requests by host before anything of the control plane's own, and by path", async () => {
-    const { url } = await serveGuest();
-    const body = "x".repeat(100_000);
-    for (const path of [METHOD, "/healthz", "/metrics"])
-      expect((await curl("-H", "host: web.localhost", "-d", "hi", url + path)).body).toBe("hi");
-    expect((await curl("-d", body, `${url}/-/web/echo`)).body).toBe(body);
-    expect(await curl(`${url}/-/nobody/`)).toEqual({
-      status: 404,
-      body: 'NAME_NOT_SERVED: Cannot pass request on: no live HTTP instance has the name "nobody"\n',
-    });
-    expect((await curl("-I", `${url}/-/web/`)).status).toBe(200);
-    expect((await curl("-X", "TRACE", `${url}/-/web/`)).status).toBe(400);
-  });
-
-  it("takes them over HTTP/2 as well", async () => {
-    const { url } = await serveGuest();
-    expect((await curl("--http2-prior-knowledge", "-d", "hi", `${url}/-/web/`)).body).toBe("hi");
-    const session = connectHttp2(url);
-    const stream = session.request({ ":path": "/-/web/a", ":method": "GET" });
-    const headers = await new Promise<Record<string, unknown>>((resolve) => stream.once("response", resolve));
-    expect([headers[":status"], headers["x-url"]]).toEqual([200, "/-/web/a"]);
-    stream.resume();
-    session.close();
-  });
-
-  it("sends no faster than it is read, and all of it", async () => {
-    const sizeBytes = 30 * 1024 ** 2;
-    const guest = createServer((_, response) => response.end(Buffer.alloc(sizeBytes)));
-    await new Promise<void>((resolve) => guest.listen(0, "127.0.0.1", resolve));
-    running.push({ close: () => new Promise((resolve) => guest.close(resolve).closeAllConnections()) });
-    const controlPlane = await serve();
-    const ingressAddress = `http://127.0.0.1:${(guest.address() as AddressInfo).port}`;
-    const agent = await joinAgent(controlPlane, { ingressAddress });
-    agent.change(instanceOf({ id: idOf(1), name: "web" }), FactKind.INSTANCE_RUNNING);
-    await agent.settled();
-    const response = await fetch(`${controlPlane.url}/-/web/`);
-    let received = 0;
-    for await (const chunk of response.body ?? []) {
-      received += chunk.length;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    expect(received).toBe(sizeBytes);
-    // A client that goes away half-way disturbs nobody.
-    const abort = new AbortController();
-    await fetch(`${controlPlane.url}/-/web/`, { signal: abort.signal });
-    abort.abort();
-    expect((await fetch(`${controlPlane.url}/-/web/`, { method: "DELETE" })).status).toBe(200);
-  });
-
-  it("cuts the connection when an instance breaks off in the midst of its answer, rather than ending it as if whole", async () => {
-    const { url } = await serveGuest();
-    await expect(curl(`${url}/-/web/break`)).rejects.toThrow(/transfer closed|chunked/i);
   });
 });
