@@ -1,6 +1,6 @@
 /** What a component says of itself: the names that it imports and exports, and the core modules inside. */
 import { fault, Reason } from "../fault.ts";
-import { coreModuleFromBytes } from "./core-module.ts";
+import { coreModuleFromBytes, outsideBytes } from "./core-module.ts";
 import { malformed, sectionsFromBytes, WasmReader, type WasmSection } from "./wasm-reader.ts";
 
 /** The outside of a component. */
@@ -18,6 +18,20 @@ const SECTION = {
 const SORT_CORE = 0x00;
 const NESTED_DEPTH_MAX = 16;
 
+/** What is read of a component on the agent's thread, all its modules together; a JavaScript engine has 40 kB. */
+const OUTSIDE_MAX_BYTES = 8 * 1024 * 1024;
+
+const READ_SECTIONS: ReadonlySet<number> = new Set([
+  SECTION.coreInstance,
+  SECTION.instance,
+  SECTION.alias,
+  SECTION.import,
+  SECTION.export,
+]);
+
+/** How far the reading of a component has come. */
+type Reading = { depth: number; leftBytes: number };
+
 /**
  * What may be a name inside a component. The format allows core modules any text, and jco 0.15 writes names into its
  * JavaScript as they are: one with a quote would become code that runs with all the rights of the agent. The test
@@ -28,6 +42,7 @@ const SAFE_NAME = /^[A-Za-z0-9 !#$%&()*+,\-./:;<=>?@[\]^_{|}~]*$/;
 /** Reads the outside of a component; throws `MODULE_MALFORMED`, also for names that no compiler makes. */
 export function componentFromBytes(bytes: Uint8Array): Component {
   const sections = sectionsFromBytes(bytes);
+  assertNestedNames(bytes, sections, { depth: 0, leftBytes: OUTSIDE_MAX_BYTES });
   const names = (id: number, readName: (reader: WasmReader) => string): string[] =>
     sections
       .filter((section) => section.id === id)
@@ -35,7 +50,6 @@ export function componentFromBytes(bytes: Uint8Array): Component {
         const reader = new WasmReader(bytes, section.bodyStart, section.end);
         return reader.vector(() => readName(reader));
       });
-  assertNestedNames(bytes, sections, 0);
   return { imports: names(SECTION.import, readImport), exports: names(SECTION.export, readExport) };
 }
 
@@ -85,23 +99,38 @@ function skipExternDescription(reader: WasmReader): void {
   }
 }
 
-function assertNestedNames(bytes: Uint8Array, sections: readonly WasmSection[], depth: number): void {
-  if (depth > NESTED_DEPTH_MAX) throw malformed(`components are nested more than ${NESTED_DEPTH_MAX} deep`);
+function assertNestedNames(bytes: Uint8Array, sections: readonly WasmSection[], reading: Reading): void {
+  if (reading.depth > NESTED_DEPTH_MAX) throw malformed(`components are nested more than ${NESTED_DEPTH_MAX} deep`);
   for (const section of sections) {
     const body = bytes.subarray(section.bodyStart, section.end);
     const reader = new WasmReader(bytes, section.bodyStart, section.end);
     if (section.id === SECTION.coreModule) {
+      charge(reading, outsideBytes(body));
       const { imports, exports } = coreModuleFromBytes(body);
       for (const { module, name } of imports) assertSafeNames(module, name);
       for (const { name } of exports) assertSafeNames(name);
     }
-    if (section.id === SECTION.component) assertNestedNames(body, sectionsFromBytes(body), depth + 1);
+    if (section.id === SECTION.component) {
+      reading.depth += 1;
+      assertNestedNames(body, sectionsFromBytes(body), reading);
+      reading.depth -= 1;
+    }
+    if (READ_SECTIONS.has(section.id)) charge(reading, body.length);
     if (section.id === SECTION.coreInstance) reader.vector(() => readCoreInstance(reader));
     if (section.id === SECTION.instance) reader.vector(() => readInstance(reader));
     if (section.id === SECTION.import) reader.vector(() => assertSafeNames(readImport(reader)));
     if (section.id === SECTION.export) reader.vector(() => assertSafeNames(readExport(reader)));
     if (section.id === SECTION.alias) reader.vector(() => readAlias(reader));
   }
+}
+
+function charge(reading: Reading, bytes: number): void {
+  reading.leftBytes -= bytes;
+  if (reading.leftBytes < 0)
+    throw fault(
+      Reason.MODULE_KIND_UNSUPPORTED,
+      `Cannot host module: its names take more than ${OUTSIDE_MAX_BYTES} bytes`,
+    );
 }
 
 function readCoreInstance(reader: WasmReader): void {

@@ -1,6 +1,6 @@
 /** What a core module says of itself: imports, exports and the types of its functions. */
 import { fault, Reason } from "../fault.ts";
-import { malformed, sectionsFromBytes, WasmReader } from "./wasm-reader.ts";
+import { malformed, sectionsFromBytes, WasmReader, type WasmSection } from "./wasm-reader.ts";
 
 /** A value type as it matters here: what JSON can carry, or not. */
 export type ValueType = "i32" | "i64" | "f32" | "f64" | "v128" | "reference";
@@ -26,6 +26,18 @@ export type CoreExport = {
 export type CoreModule = { readonly imports: readonly CoreImport[]; readonly exports: readonly CoreExport[] };
 
 const SECTION = { type: 1, import: 2, function: 3, export: 7 } as const;
+
+/**
+ * How large a section may be that is read here, on the agent's thread: reading takes about 50 ms for a megabyte.
+ * Compilers stay far below.
+ */
+const SECTION_MAX_BYTES: Readonly<Record<number, number>> = {
+  [SECTION.type]: 1024 * 1024,
+  [SECTION.import]: 1024 * 1024,
+  [SECTION.function]: 4 * 1024 * 1024,
+  [SECTION.export]: 1024 * 1024,
+};
+
 const EXTERN_KINDS: readonly ExternKind[] = ["function", "table", "memory", "global", "tag"];
 const VALUE_TYPES: Readonly<Record<number, ValueType>> = {
   0x7f: "i32",
@@ -45,6 +57,7 @@ export function coreModuleFromBytes(bytes: Uint8Array): CoreModule {
   const imports: CoreImport[] = [];
   const exports: CoreExport[] = [];
   for (const section of sectionsFromBytes(bytes)) {
+    assertReadable(section);
     const reader = new WasmReader(bytes, section.bodyStart, section.end);
     if (section.id === SECTION.type)
       for (const group of reader.vector(() => readRecursionGroup(reader))) types.push(...group);
@@ -56,6 +69,12 @@ export function coreModuleFromBytes(bytes: Uint8Array): CoreModule {
       for (const item of reader.vector(() => readExport(reader, functionTypes, types))) exports.push(item);
   }
   return { imports, exports };
+}
+
+/** How many bytes `coreModuleFromBytes` reads of a module; what it skips costs nothing. */
+export function outsideBytes(bytes: Uint8Array): number {
+  const read = sectionsFromBytes(bytes).filter(({ id }) => SECTION_MAX_BYTES[id] !== undefined);
+  return read.reduce((sum, { bodyStart, end }) => sum + end - bodyStart, 0);
 }
 
 /** Reads a limits field and returns its parts; shared by tables and memories. */
@@ -71,6 +90,15 @@ export function readValueType(reader: WasmReader): ValueType {
   const code = reader.byte();
   if (code === 0x63 || code === 0x64) reader.skipLeb();
   return VALUE_TYPES[code] ?? "reference";
+}
+
+function assertReadable({ id, bodyStart, end }: WasmSection): void {
+  const max = SECTION_MAX_BYTES[id];
+  if (max === undefined || end - bodyStart <= max) return;
+  throw fault(
+    Reason.MODULE_KIND_UNSUPPORTED,
+    `Cannot host module: section ${id} has ${end - bodyStart} bytes (at most ${max} are read)`,
+  );
 }
 
 function readImport(reader: WasmReader, functionTypes: number[]): CoreImport {

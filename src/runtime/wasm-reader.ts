@@ -19,6 +19,12 @@ const MAGIC = [0x00, 0x61, 0x73, 0x6d] as const;
 const HEADER_BYTES = 8;
 const NAME_MAX_BYTES = 100_000;
 
+/** Sections of one module or component. Compilers make dozens, and hundreds for large components. */
+const SECTIONS_MAX = 10_000;
+
+/** Entries of one section, as engines limit them. */
+const ENTRIES_MAX = 1_000_000;
+
 /** Tells a core module from a component; throws `MODULE_NOT_WASM` or `MODULE_MALFORMED`. */
 export function layerFromHeader(bytes: Uint8Array): WasmLayer {
   if (MAGIC.some((byte, index) => bytes[index] !== byte)) {
@@ -44,6 +50,7 @@ export function sectionsFromBytes(bytes: Uint8Array): readonly WasmSection[] {
     const bodyStart = reader.offset;
     reader.skip(size);
     sections.push({ id, start, bodyStart, end: reader.offset });
+    if (sections.length > SECTIONS_MAX) throw malformed(`it has more than ${SECTIONS_MAX} sections`);
   }
   return sections;
 }
@@ -94,9 +101,16 @@ export class WasmReader {
 
   /** An unsigned LEB128 number of at most 32 bits. */
   u32(): number {
-    const value = this.#unsigned(5);
-    if (value > 0xffffffffn) throw malformed(`the number before byte ${this.offset} has more than 32 bits`);
-    return Number(value);
+    let value = 0;
+    for (let factor = 1; factor <= 2 ** 28; factor *= 128) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) {
+        if (value > 0xffffffff) throw malformed(`the number before byte ${this.offset} has more than 32 bits`);
+        return value;
+      }
+    }
+    throw malformed(`the number before byte ${this.offset} is too long`);
   }
 
   /** An unsigned LEB128 number of at most 64 bits. */
@@ -130,6 +144,8 @@ export class WasmReader {
   /** Reads `count` items, where `count` comes first. */
   vector<Item>(readItem: () => Item): Item[] {
     const count = this.u32();
+    if (count > ENTRIES_MAX)
+      throw malformed(`${count} entries are announced at byte ${this.offset} (at most ${ENTRIES_MAX})`);
     if (count > this.#end - this.offset)
       throw malformed(`${count} entries are announced at byte ${this.offset}, more than there are bytes`);
     return Array.from({ length: count }, readItem);

@@ -74,7 +74,8 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
   let current: QueuedCall | undefined;
   let ending: Ending | undefined;
   let isDraining = false;
-  let becameIdle = (): void => {};
+  /** Resolves when a guest that drains has no call left, or has ended. */
+  const idle = Promise.withResolvers<void>();
   let cancelTimer = clock.after(limits.startTimeoutMs, () => exceed("startTimeoutMs"));
 
   function send(message: ToGuest): void {
@@ -99,7 +100,7 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
     line.port1.close();
     void worker.terminate().finally(() => {
       ended.resolve(first);
-      becameIdle();
+      idle.resolve();
     });
   }
 
@@ -125,8 +126,8 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
     current?.unlisten();
     current = undefined;
     const next = queue.shift();
-    if (next === undefined) becameIdle();
-    else begin(next);
+    if (next !== undefined) begin(next);
+    else if (isDraining) idle.resolve();
   }
 
   function accept(message: FromGuest): void {
@@ -247,8 +248,6 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
       isDraining = true;
       const isBusy = program.kind === "command" || current !== undefined;
       if (ending === undefined && isBusy) {
-        const idle = Promise.withResolvers<void>();
-        becameIdle = idle.resolve;
         const cancel = clock.after(graceMs, idle.resolve);
         await idle.promise;
         cancel();

@@ -179,6 +179,15 @@ describe("a guest with exported functions", () => {
     expect(await guest.ended).toEqual({ kind: "stopped" });
   });
 
+  it("may be drained twice, and is gone for both as soon as it is idle", async () => {
+    const guest = await runtime.start(guestStart(ARITHMETIC));
+    const calls = [1, 2].map(() => guest.invoke("count", []));
+    await Promise.all([guest.drain(60_000), guest.drain(60_000)]);
+    expect(await Promise.all(calls)).toEqual([[1], [2]]);
+    await guest.drain(60_000);
+    expect(await guest.ended).toEqual({ kind: "stopped" });
+  });
+
   it("may be killed twice and stays ended as it was", async () => {
     const guest = await runtime.start(guestStart(ARITHMETIC));
     await Promise.all([guest.kill(), guest.kill()]);

@@ -3,6 +3,7 @@ import { parse } from "@bytecodealliance/jco-transpile/wasm-tools";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isFault, Reason } from "../../src/fault.ts";
+import { lebFromUnsigned } from "../../src/runtime/wasm-reader.ts";
 import { testRuntime } from "./guest-starts.ts";
 import { wasmFromWat } from "./wat.ts";
 
@@ -177,6 +178,45 @@ describe("inspecting a module", () => {
       wasmFromWat(`(module (table ${entries} funcref) (func (export "f")))`);
     await expect(runtime.inspect(table(262_145))).rejects.toMatchObject({ reason: Reason.MODULE_KIND_UNSUPPORTED });
     expect((await runtime.inspect(table(262_144))).kind).toBe("functions");
+  });
+
+  it("refuses at once what would take long to read, and reads what is merely large", async () => {
+    const module = (section: number, bytes: Uint8Array): Uint8Array =>
+      Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, section, ...lebFromUnsigned(BigInt(bytes.length)), ...bytes]);
+    await expect(runtime.inspect(module(7, new Uint8Array(1024 * 1024 + 1)))).rejects.toMatchObject({
+      reason: Reason.MODULE_KIND_UNSUPPORTED,
+    });
+    const many = Uint8Array.from([...lebFromUnsigned(1_000_001n), ...new Uint8Array(10)]);
+    await expect(runtime.inspect(module(1, many))).rejects.toMatchObject({
+      reason: Reason.MODULE_MALFORMED,
+      message: expect.stringContaining("1000001 entries"),
+    });
+    const sections = (count: number): Uint8Array =>
+      Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...Array.from({ length: count }, () => [0, 1, 0]).flat()]);
+    await expect(runtime.inspect(sections(10_001))).rejects.toMatchObject({
+      reason: Reason.MODULE_MALFORMED,
+      message: expect.stringContaining("sections"),
+    });
+    await expect(runtime.inspect(sections(10_000))).rejects.toMatchObject({
+      message: expect.stringContaining("exports no function"),
+    });
+    const exports = Array.from({ length: 20_000 }, (_, index) => `(export "function number ${index}" (func $f))`).join(
+      "",
+    );
+    expect((await runtime.inspect(wasmFromWat(`(module (func $f) ${exports})`))).exports).toHaveLength(20_000);
+  });
+
+  it("refuses components whose names add up, also over many modules", async () => {
+    const name = "n".repeat(90_000);
+    const modules = (count: number): string =>
+      `(core module (func $f) ${Array.from({ length: 10 }, (_, index) => `(export "${index}${name}" (func $f))`).join("")})`.repeat(
+        count,
+      );
+    const handler = `(instance $h) (export "wasi:http/incoming-handler@0.2.3" (instance $h))`;
+    expect((await runtime.inspect(await wasm(`(component ${modules(9)} ${handler})`))).kind).toBe("http");
+    await expect(runtime.inspect(await wasm(`(component ${modules(10)} ${handler})`))).rejects.toMatchObject({
+      reason: Reason.MODULE_KIND_UNSUPPORTED,
+    });
   });
 
   it("takes function types in groups, typed references, exceptions and tables that are imported", async () => {
