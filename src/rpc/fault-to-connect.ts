@@ -31,6 +31,9 @@ export function faultFromConnect(error: unknown): Fault {
     return new RemoteFault(reason, connectError.rawMessage, { subject, requestId, cause: error });
   }
   const cause = connectError.cause;
+  // Connect refuses an over-long message before any interceptor of ours could add the detail.
+  if (connectError.code === Code.ResourceExhausted && connectError.rawMessage.includes("readMaxBytes"))
+    return fault(Reason.BODY_TOO_LARGE, connectError.rawMessage, { cause: error });
   const refused =
     cause instanceof Error && /ECONNREFUSED|ECONNRESET|EPIPE|fetch failed/.test(String(cause) + codeOf(cause));
   const reason = refused ? Reason.NODE_UNREACHABLE : reasonFromCode(connectError.code);

@@ -136,6 +136,9 @@ describe.each(transports)("by %s", (_, transport) => {
       client().uploadModule(once({ digest: "", chunk: new Uint8Array(bytes) }));
     expect((await rejection(invoke(RPC_READ_MAX_BYTES + 1))).reason).toBe(Reason.BODY_TOO_LARGE);
     await invoke(1024 * 1024);
+    const unary = (bytes: number): Promise<unknown> => client().queryInstance({ instance: "x".repeat(bytes) });
+    expect((await rejection(unary(RPC_READ_MAX_BYTES + 1))).reason).toBe(Reason.BODY_TOO_LARGE);
+    expect((await rejection(unary(RPC_READ_MAX_BYTES / 2))).reason).toBe(Reason.INVALID_REQUEST);
   });
 });
 
