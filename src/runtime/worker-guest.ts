@@ -14,6 +14,7 @@ import {
   notRunning,
 } from "./guest-ending.ts";
 import { createInvokeCall } from "./invoke-call.ts";
+import { afterLong } from "./long-timer.ts";
 import type { Ending, Guest, GuestKind, GuestStart } from "./runtime.ts";
 import { transferable, type FromGuest, type GuestBoot, type GuestProgram, type ToGuest } from "./worker-protocol.ts";
 
@@ -76,7 +77,7 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
   let isDraining = false;
   /** Resolves when a guest that drains has no call left, or has ended. */
   const idle = Promise.withResolvers<void>();
-  let cancelTimer = clock.after(limits.startTimeoutMs, () => exceed("startTimeoutMs"));
+  let cancelTimer = afterLong(clock, limits.startTimeoutMs, () => exceed("startTimeoutMs"));
 
   function send(message: ToGuest): void {
     if (ending !== undefined) return;
@@ -112,12 +113,12 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
     const { call } = next;
     current = next;
     send(call.opening);
-    cancelTimer = clock.after(limits.callTimeoutMs, () => {
+    cancelTimer = afterLong(clock, limits.callTimeoutMs, () => {
       if (!call.isHeldByCaller) return exceed("callTimeoutMs");
       // A slow or vanished caller holds the guest, which is not its fault: the caller goes, the guest may stay.
       call.abandon(callerTooSlow(start.id, limits));
       call.letGo();
-      cancelTimer = clock.after(LET_GO_MS, () => exceed("callTimeoutMs"));
+      cancelTimer = afterLong(clock, LET_GO_MS, () => exceed("callTimeoutMs"));
     });
   }
 
@@ -135,7 +136,7 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
       case "ready":
         cancelTimer();
         if (program.kind === "command" && limits.commandTimeoutMs !== undefined) {
-          cancelTimer = clock.after(limits.commandTimeoutMs, () => exceed("commandTimeoutMs"));
+          cancelTimer = afterLong(clock, limits.commandTimeoutMs, () => exceed("commandTimeoutMs"));
         }
         return ready.resolve();
       case "ended":
@@ -248,7 +249,7 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
       isDraining = true;
       const isBusy = program.kind === "command" || current !== undefined;
       if (ending === undefined && isBusy) {
-        const cancel = clock.after(graceMs, idle.resolve);
+        const cancel = afterLong(clock, graceMs, idle.resolve);
         await idle.promise;
         cancel();
       }
