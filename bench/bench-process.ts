@@ -1,31 +1,23 @@
 /** Starts a process of a benchmark and reads the JSON line with which it says that it is ready. */
-import { fork, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
-import { join } from "node:path";
 
 /** A running process. */
 export type BenchProcess = {
   /** What it said when it was ready. */
   readonly ready: Readonly<Record<string, string>>;
-  /** Resident memory after a garbage collection. */
-  rssBytes(): Promise<number>;
+  /** Resident memory, as the operating system counts it. */
+  rssBytes(): number;
   stop(): Promise<void>;
 };
 
-/** Starts `file` of this folder. */
-export async function startBenchProcess(file: string, args: readonly string[] = []): Promise<BenchProcess> {
-  const child = fork(join(import.meta.dirname, file), args, {
-    execArgv: ["--expose-gc"],
-    stdio: ["ignore", "pipe", "inherit", "ipc"],
-  });
-  const ready = await firstLine(child, file);
+/** Starts `node ARGS`. */
+export async function startBenchProcess(...args: readonly string[]): Promise<BenchProcess> {
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const ready = await firstLine(child, args.join(" "));
   return {
     ready: JSON.parse(ready) as Record<string, string>,
-    rssBytes: () =>
-      new Promise((resolve) => {
-        child.once("message", (message) => resolve((message as { rssBytes: number }).rssBytes));
-        child.send("memory");
-      }),
+    rssBytes: () => Number(execFileSync("ps", ["-o", "rss=", "-p", String(child.pid)], { encoding: "utf8" })) * 1024,
     stop: () =>
       new Promise((resolve) => {
         child.once("exit", () => resolve());
@@ -34,10 +26,10 @@ export async function startBenchProcess(file: string, args: readonly string[] = 
   };
 }
 
-function firstLine(child: ChildProcess, file: string): Promise<string> {
+function firstLine(child: ChildProcess, what: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    if (child.stdout === null) return reject(new Error(`Cannot read the output of ${file}`));
+    if (child.stdout === null) return reject(new Error(`Cannot read the output of ${what}`));
     createInterface({ input: child.stdout }).once("line", resolve);
-    child.once("exit", (code) => reject(new Error(`${file} ended with code ${String(code)} before it was ready`)));
+    child.once("exit", (code) => reject(new Error(`${what} ended with code ${String(code)} before it was ready`)));
   });
 }

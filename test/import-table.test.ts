@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "fault.ts": ["gen"],
   "clock.ts": [],
   "log.ts": ["fault.ts", "clock.ts"],
-  "protocol-version.ts": ["fault.ts"],
+  "protocol-version.ts": [],
   rpc: GROUND,
   listen: GROUND,
   providers: ["fault.ts", "clock.ts"],

@@ -58,8 +58,8 @@ export function parsedFlag<T>(
 }
 
 /** A flag that may be repeated; its values come as a list. */
-export function repeatedFlag<T>(flags: string, description: string, parse: (text: string) => T): Option {
-  return parsedFlag<readonly T[]>(flags, `${description} (repeatable)`, (text, before) => [
+export function repeatedFlag(flags: string, description: string, parse: (text: string) => unknown): Option {
+  return parsedFlag<readonly unknown[]>(flags, `${description} (repeatable)`, (text, before) => [
     ...(before ?? []),
     parse(text),
   ]);

@@ -95,7 +95,7 @@ function causesText(error: unknown): string {
   let current = error;
   for (let depth = 0; depth < CAUSE_DEPTH_MAX && current !== undefined; depth++) {
     if (!(current instanceof Error)) {
-      parts.push(String(current));
+      parts.push(typeof current === "string" ? current : JSON.stringify(current));
       break;
     }
     parts.push(current.stack ?? current.message);

@@ -25,7 +25,7 @@ export function faultFromEnding(id: string, ending: Ending): Fault {
         ? fault(Reason.CALL_TIMED_OUT, `${begin}it ${ending.message}`, { subject: id })
         : fault(Reason.GUEST_TRAPPED, `${begin}the guest ${ending.message}`, { subject: id });
     case "exited":
-      return notRunning(id, `the guest exited with code ${ending.exitCode}`);
+      return fault(Reason.GUEST_TRAPPED, `${begin}the guest exited with code ${ending.exitCode}`, { subject: id });
     case "stopped":
       return notRunning(id, "it was stopped");
     case "host-failed":

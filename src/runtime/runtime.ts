@@ -47,7 +47,7 @@ export type GuestLimits = {
 
 /** What a guest is started with. */
 export type GuestStart = {
-  /** The instance id; only for messages and thread names. */
+  /** The instance id; only for messages. */
   readonly id: string;
   /** `sha256:` and 64 hex digits. */
   readonly digest: string;

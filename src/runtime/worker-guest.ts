@@ -1,5 +1,5 @@
 /** A guest as the agent sees it: a thread, a queue of calls in front of it, and the one ending that it comes to. */
-import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
 import type { Clock } from "../clock.ts";
 import { fault, isFault, Reason } from "../fault.ts";
 import type { FunctionType } from "./core-module.ts";
@@ -13,6 +13,7 @@ import {
   faultFromStart,
   notRunning,
 } from "./guest-ending.ts";
+import type { GuestThreads } from "./guest-threads.ts";
 import { createInvokeCall } from "./invoke-call.ts";
 import { afterLong } from "./long-timer.ts";
 import type { Ending, Guest, GuestKind, GuestStart } from "./runtime.ts";
@@ -24,18 +25,11 @@ export type WorkerGuestDeps = {
   /** Types of the functions that `invoke` may call; empty unless the kind is `functions`. */
   readonly functions: ReadonlyMap<string, FunctionType>;
   readonly clock: Clock;
+  readonly threads: GuestThreads;
 };
 
 /** After its caller has been sent away, a guest that was waiting for the caller gets this long to return. */
 const LET_GO_MS = 1_000;
-
-/** A JavaScript heap for the glue around the guest; linear memory is capped by rewriting the module. */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 } as const;
-
-const WORKER_FILE = new URL(
-  import.meta.url.endsWith(".ts") ? "./guest/guest-worker.ts" : "./guest/guest-worker.js",
-  import.meta.url,
-);
 
 /** A call, and how to stop listening to its caller's signal. */
 type QueuedCall = { readonly call: GuestCall; readonly unlisten: () => void };
@@ -43,7 +37,7 @@ type QueuedCall = { readonly call: GuestCall; readonly unlisten: () => void };
 /** A guest that boots, and the promise that it can take calls; that rejects, after the thread is gone, if it ends before. */
 export type BootingGuest = { readonly guest: Guest; readonly ready: Promise<void> };
 
-/** Boots a thread for the guest. */
+/** Gives the guest a thread. */
 export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): BootingGuest {
   const { clock, program } = deps;
   const { limits } = start;
@@ -58,17 +52,8 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
     env: start.env,
     stdin: new Uint8Array(start.stdin),
   };
-  const worker = new Worker(WORKER_FILE, {
-    workerData: boot,
-    transferList: [line.port2],
-    env: {},
-    execArgv: [],
-    stdin: false,
-    stdout: true,
-    stderr: true,
-    name: `guest ${start.id}`.slice(0, 64),
-    resourceLimits: RESOURCE_LIMITS,
-  });
+  const worker = deps.threads.take();
+  worker.postMessage(boot, [line.port2]);
   const queue: QueuedCall[] = [];
   const ended = Promise.withResolvers<Ending>();
   const ready = Promise.withResolvers<void>();
@@ -217,9 +202,6 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
     }
     end({ kind: "host-failed", message: `the guest's thread went away with code ${exitCode}` });
   });
-  // Nothing in the thread writes to these; were something to do so, it must not fill a buffer without end.
-  worker.stdout.resume();
-  worker.stderr.resume();
 
   const guest: Guest = {
     kind: program.kind,
@@ -261,5 +243,9 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
       await ended.promise;
     },
   };
-  return { guest, ready: ready.promise.finally(() => (ending === undefined ? undefined : ended.promise)) };
+  // A guest that ends before it is ready must be gone when its starter learns of it.
+  const settled = ready.promise.finally(async () => {
+    if (ending !== undefined) await ended.promise;
+  });
+  return { guest, ready: settled };
 }

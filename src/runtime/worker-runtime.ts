@@ -3,6 +3,7 @@ import { systemClock, type Clock } from "../clock.ts";
 import { fault, Reason } from "../fault.ts";
 import { openComponentCache } from "./component-cache.ts";
 import { COMPILER_VERSION, createComponentCompiler } from "./component-compiler.ts";
+import { createGuestThreads } from "./guest-threads.ts";
 import { shapeFromBytes } from "./module-shape.ts";
 import { compileCore, createProgramStore, type CompiledProgram } from "./program-store.ts";
 import type { Guest, GuestStart, Runtime } from "./runtime.ts";
@@ -22,12 +23,13 @@ export type RuntimeOptions = {
   readonly compileTimeoutMs?: number;
 };
 
-/** Makes a runtime. It holds no thread before the first guest starts. */
+/** Makes a runtime. It holds no thread before the first guest starts, and from then on one that waits for the next. */
 export function createRuntime(options: RuntimeOptions): Runtime {
   const { clock = systemClock, guestsMax = 1_000, programsMax = 64, compileTimeoutMs = 60_000 } = options;
   const compiler = createComponentCompiler(clock, compileTimeoutMs);
   const cache = openComponentCache(options.cacheDir, COMPILER_VERSION);
   const store = createProgramStore({ clock, cache, compiler, programsMax, compileTimeoutMs });
+  const threads = createGuestThreads();
   const guests = new Set<Guest>();
   let loadingCount = 0;
   let isClosed = false;
@@ -35,10 +37,11 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   async function startGuest(start: GuestStart): Promise<Guest> {
     const { program, functions } = await load(start);
     assertOpen(start.id);
-    const { guest, ready } = createWorkerGuest(start, { program, functions, clock });
+    const { guest, ready } = createWorkerGuest(start, { program, functions, clock, threads });
     guests.add(guest);
     void guest.ended.then(() => guests.delete(guest));
     await ready;
+    threads.prepare();
     return guest;
   }
 
@@ -76,7 +79,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     },
     async close() {
       isClosed = true;
-      await Promise.all([compiler.close(), ...[...guests].map((guest) => guest.kill())]);
+      await Promise.all([compiler.close(), threads.close(), ...[...guests].map((guest) => guest.kill())]);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Command } from "commander";
 import { EXIT, EXIT_CODE_TEXT } from "../../src/cli/exit-code.ts";
+import { PROTOCOL_VERSION } from "../../src/protocol-version.ts";
 import { createWholeProgram } from "../../src/cli/program.ts";
 import { createCapturedIo, runCaptured } from "./captured-io.ts";
 
@@ -82,8 +83,11 @@ describe("version", () => {
     const text = await runCaptured(["version"]);
     const json: unknown = JSON.parse((await runCaptured(["version", "--json"])).stdout);
     const flag = await runCaptured(["--version"]);
-    expect(text).toMatchObject({ code: 0, stdout: expect.stringMatching(/^wasmatrix \d+\.\d+\.\d+\S* \(Node \d+/) });
-    expect(json).toEqual({ version: flag.stdout.trim(), node: process.versions.node });
+    expect(text).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^wasmatrix \d+\.\d+\.\d+\S* \(protocol 1, Node \d+/),
+    });
+    expect(json).toEqual({ version: flag.stdout.trim(), protocol: PROTOCOL_VERSION, node: process.versions.node });
     expect(text.stdout).toContain(flag.stdout.trim());
   });
 });

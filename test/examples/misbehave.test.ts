@@ -28,7 +28,7 @@ describe("the example misbehave", () => {
     ["/slow?ms=600000", Reason.CALL_TIMED_OUT, { kind: "limit", limit: "callTimeoutMs" }],
     ["/trap", Reason.GUEST_TRAPPED, { kind: "trapped" }],
     ["/recurse", Reason.GUEST_TRAPPED, { kind: "trapped" }],
-    ["/exit", Reason.INSTANCE_NOT_RUNNING, { kind: "exited", exitCode: 1 }],
+    ["/exit", Reason.GUEST_TRAPPED, { kind: "exited", exitCode: 1 }],
   ])("ends itself by %s, and a neighbour keeps answering", async (path, reason, ending) => {
     // A limit that is meant to be met is short, any other far away, also on a slow machine.
     const [bad, neighbour] = [await start(ending.kind === "limit" ? { callTimeoutMs: 1_000 } : {}), await start()];

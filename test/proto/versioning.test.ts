@@ -9,7 +9,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import { isFault, Reason } from "../../src/fault.ts";
 import { FactSchema } from "../../src/gen/wasmatrix/v1/fact_pb.ts";
 import { InstanceSchema } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
-import { assertProtocolVersionServed, PROTOCOL_VERSION } from "../../src/protocol-version.ts";
+import { assertProtocolVersionServed } from "../../src/cp/served-protocol.ts";
+import { PROTOCOL_VERSION } from "../../src/protocol-version.ts";
 
 const root: string = join(import.meta.dirname, "..", "..");
 const scratch: string = mkdtempSync(join(tmpdir(), "wasmatrix-breaking-"));

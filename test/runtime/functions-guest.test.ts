@@ -114,7 +114,7 @@ describe("a guest with exported functions", () => {
 
   it("is ended by exit, with its code", async () => {
     const guest = await runtime.start(guestStart(ARITHMETIC));
-    await expect(guest.invoke("quit", [7])).rejects.toMatchObject({ reason: Reason.INSTANCE_NOT_RUNNING });
+    await expect(guest.invoke("quit", [7])).rejects.toMatchObject({ reason: Reason.GUEST_TRAPPED });
     expect(await guest.ended).toEqual({ kind: "exited", exitCode: 7 });
   });
 

@@ -5,7 +5,7 @@ import type { Ending } from "../../src/runtime/runtime.ts";
 import { WIDE_LIMITS } from "./guest-starts.ts";
 
 const ENDINGS: readonly (readonly [Ending, duringCall: Reason, duringStart: Reason])[] = [
-  [{ kind: "exited", exitCode: 2 }, Reason.INSTANCE_NOT_RUNNING, Reason.GUEST_TRAPPED],
+  [{ kind: "exited", exitCode: 2 }, Reason.GUEST_TRAPPED, Reason.GUEST_TRAPPED],
   [{ kind: "trapped", message: "unreachable" }, Reason.GUEST_TRAPPED, Reason.GUEST_TRAPPED],
   [{ kind: "limit", limit: "callTimeoutMs", message: "ran too long" }, Reason.CALL_TIMED_OUT, Reason.GUEST_TRAPPED],
   [{ kind: "limit", limit: "startTimeoutMs", message: "ran too long" }, Reason.GUEST_TRAPPED, Reason.START_TIMED_OUT],

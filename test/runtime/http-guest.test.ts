@@ -134,7 +134,7 @@ describe("an HTTP guest", () => {
   it("is ended by a trap, by exit, and by a request that takes too long, each as what it is", async () => {
     for (const [path, reason, ending] of [
       ["/trap", Reason.GUEST_TRAPPED, { kind: "trapped", message: "wasm `unreachable` instruction executed" }],
-      ["/exit", Reason.INSTANCE_NOT_RUNNING, { kind: "exited", exitCode: 1 }],
+      ["/exit", Reason.GUEST_TRAPPED, { kind: "exited", exitCode: 1 }],
       [
         "/spin",
         Reason.CALL_TIMED_OUT,

@@ -33,10 +33,7 @@ beforeEach(async () => {
   ingressPort = await freePort();
   controlPlane = startControlPlane();
   agent = startAgent();
-  await vi.waitFor(
-    async () => expect((await wasmatrix("nodes", "--json")).stdout).toContain("NODE_STATE_AVAILABLE"),
-    soon,
-  );
+  await untilNodeIsAvailable();
 });
 afterEach(async () => {
   await Promise.all(processes.splice(0).map((each) => each.kill("SIGKILL")));
@@ -137,6 +134,13 @@ describe("when a guest's worker dies", () => {
     expect((await fetch(url("bad", "/ok"))).status).toBe(200);
   });
 });
+
+async function untilNodeIsAvailable(): Promise<void> {
+  await vi.waitFor(async () => {
+    const { stdout } = await wasmatrix("nodes", "--json");
+    if (!stdout.includes("NODE_STATE_AVAILABLE")) throw new Error(`No node is available yet: ${stdout}`);
+  }, soon);
+}
 
 function startControlPlane(): RunningProcess {
   return keep(startWasmatrix(["cp", "--port", String(controlPlanePort)]));
