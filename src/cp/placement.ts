@@ -60,7 +60,7 @@ function loadShare(node: PlacementNode): number {
   return Math.max(instances, memory);
 }
 
-type Requirement = "wanted node" | "available" | "reachable" | "labels" | "guest kind" | "room";
+type Requirement = "wanted node" | "available" | "reachable" | "labels" | "guest kind" | "instances" | "memory";
 
 /** Every requirement that the node fails, so that the caller sees all that is wrong at once. */
 function failedRequirements(node: PlacementNode, request: PlacementRequest): readonly Requirement[] {
@@ -71,7 +71,8 @@ function failedRequirements(node: PlacementNode, request: PlacementRequest): rea
   if (info.address === "") failed.push("reachable");
   if (Object.entries(request.labels).some(([key, value]) => info.labels[key] !== value)) failed.push("labels");
   if (!hostsKind(info, request.kinds)) failed.push("guest kind");
-  if (!hasRoom(node, request)) failed.push("room");
+  if (!hasInstanceLeft(node)) failed.push("instances");
+  if (!hasMemoryLeft(node, request)) failed.push("memory");
   return failed;
 }
 
@@ -80,11 +81,14 @@ function hostsKind(info: NodeInfo, kinds: readonly GuestKind[]): boolean {
   return kinds.some((kind) => info.guestKinds.includes(kind));
 }
 
-function hasRoom(node: PlacementNode, request: PlacementRequest): boolean {
-  const capacity = node.info.capacity;
-  if (!capacity) return true;
-  if (capacity.instancesMax > 0 && node.instances >= capacity.instancesMax) return false;
-  return capacity.memoryMaxBytes === 0n || node.memoryBytes + request.memoryBytes <= Number(capacity.memoryMaxBytes);
+function hasInstanceLeft(node: PlacementNode): boolean {
+  const max = node.info.capacity?.instancesMax ?? 0;
+  return max === 0 || node.instances < max;
+}
+
+function hasMemoryLeft(node: PlacementNode, request: PlacementRequest): boolean {
+  const maxBytes = Number(node.info.capacity?.memoryMaxBytes ?? 0n);
+  return maxBytes === 0 || node.memoryBytes + request.memoryBytes <= maxBytes;
 }
 
 type Judged = { readonly node: PlacementNode; readonly failed: readonly Requirement[] };
@@ -100,7 +104,7 @@ function noNodeFits(judged: readonly Judged[], request: PlacementRequest): Fault
   const counts = new Map<Requirement, number>();
   for (const { failed } of relevant) for (const each of failed) counts.set(each, (counts.get(each) ?? 0) + 1);
   const why = [...counts].map(([requirement, count]) => `${count} ${describe(requirement, request)}`).join(", ");
-  const onlyRoom = relevant.some(({ failed }) => failed.length === 1 && failed[0] === "room");
+  const onlyRoom = relevant.some(({ failed }) => failed.every((each) => each === "instances" || each === "memory"));
   const of = request.nodeId === "" ? `of ${relevant.length} known` : `"${request.nodeId}"`;
   return fault(onlyRoom ? Reason.NODE_AT_CAPACITY : Reason.NO_NODE_FITS, `${doing}: no node fits (${of}: ${why})`, {
     subject,
@@ -121,7 +125,9 @@ function describe(requirement: Requirement, request: PlacementRequest): string {
         .join(", ")}`;
     case "guest kind":
       return "cannot host such a module";
-    case "room":
-      return `without room for ${Math.ceil(request.memoryBytes / 1024 ** 2)} MiB`;
+    case "instances":
+      return "with as many instances as it takes";
+    case "memory":
+      return `without ${Math.ceil(request.memoryBytes / 1024 ** 2)} MiB of memory left`;
   }
 }

@@ -243,9 +243,10 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
       await ended.promise;
     },
   };
-  // A guest that ends before it is ready must be gone when its starter learns of it.
-  const settled = ready.promise.finally(async () => {
-    if (ending !== undefined) await ended.promise;
+  // A guest that ends before it is ready is gone when its starter learns of it.
+  const settled = ready.promise.catch(async (error: unknown) => {
+    await ended.promise;
+    throw error;
   });
   return { guest, ready: settled };
 }

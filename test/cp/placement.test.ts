@@ -127,7 +127,7 @@ describe("when no node fits", () => {
     const error = refusal(nodes, requestOf({ labels: { zone: "x" }, kinds: [GuestKind.HTTP] }));
     expect(error.reason).toBe(Reason.NO_NODE_FITS);
     expect(error.message).toBe(
-      'Cannot start instance "a1": no node fits (of 3 known: 2 not available, 3 without the labels zone=x, 1 without room for 64 MiB, 1 cannot host such a module)',
+      'Cannot start instance "a1": no node fits (of 3 known: 2 not available, 3 without the labels zone=x, 1 with as many instances as it takes, 1 cannot host such a module)',
     );
   });
 
@@ -139,7 +139,9 @@ describe("when no node fits", () => {
 
   it("counts memory against what is asked for", () => {
     const node = nodeOf("a", { memoryMaxBytes: BigInt(100 * MEBIBYTE), memoryBytes: 60 * MEBIBYTE });
-    expect(refusal([node], requestOf({ memoryBytes: 41 * MEBIBYTE })).reason).toBe(Reason.NODE_AT_CAPACITY);
+    const full = refusal([node], requestOf({ memoryBytes: 41 * MEBIBYTE }));
+    expect(full.reason).toBe(Reason.NODE_AT_CAPACITY);
+    expect(full.message).toContain("1 without 41 MiB of memory left");
     expect(placeInstance([node], requestOf({ memoryBytes: 40 * MEBIBYTE }))).toEqual(["a"]);
   });
 
