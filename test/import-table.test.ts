@@ -16,11 +16,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "protocol-version.ts": [],
   rpc: GROUND,
   listen: GROUND,
+  http: GROUND,
   providers: ["fault.ts", "clock.ts"],
   runtime: ["fault.ts", "clock.ts", "providers"],
-  agent: [...GROUND, "rpc", "listen", "runtime", "providers"],
-  cp: [...GROUND, "rpc"],
-  "cp/entry": [...GROUND, "rpc", "listen", "cp"],
+  agent: [...GROUND, "rpc", "http", "listen", "runtime", "providers"],
+  cp: [...GROUND, "rpc", "http"],
+  "cp/entry": [...GROUND, "rpc", "http", "listen", "cp"],
   cli: [...GROUND, "rpc", "cp/entry", "agent"],
 };
 

@@ -1,6 +1,7 @@
 /** One request at the ingress, from its head to the last byte of the response. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { fault, Reason, reasonName, type Fault } from "../fault.ts";
+import { httpStatusFromReason, REASON_HEADER } from "../http/http-status.ts";
 import { REQUEST_ID_HEADER } from "../rpc/request-id.ts";
 import type { Guest, GuestResponse } from "../runtime/runtime.ts";
 import { forwardedHeaders, responseHeaders } from "./ingress-route.ts";
@@ -65,9 +66,9 @@ export function refuse(response: ServerResponse, refusal: Fault): void {
     return;
   }
   const reason = reasonName(refusal.reason);
-  response.writeHead(STATUS_OF[refusal.reason] ?? 500, {
+  response.writeHead(httpStatusFromReason(refusal.reason), {
     "content-type": "text/plain; charset=utf-8",
-    "x-wasmatrix-reason": reason,
+    [REASON_HEADER]: reason,
   });
   response.end(`${reason}: ${refusal.message}\n`);
 }
@@ -88,17 +89,6 @@ export function drainRest(request: IncomingMessage): void {
 }
 
 const DRAIN_MAX_MS = 5_000;
-
-const STATUS_OF: Partial<Record<Reason, number>> = {
-  [Reason.NAME_NOT_SERVED]: 404,
-  [Reason.MODULE_KIND_UNSUPPORTED]: 404,
-  [Reason.BODY_TOO_LARGE]: 413,
-  [Reason.GUEST_TRAPPED]: 502,
-  [Reason.INSTANCE_NOT_RUNNING]: 503,
-  [Reason.CALL_QUEUE_FULL]: 503,
-  [Reason.SHUTTING_DOWN]: 503,
-  [Reason.CALL_TIMED_OUT]: 504,
-};
 
 function addedHeaders(exchange: IngressExchange): readonly (readonly [string, string])[] {
   const { requestId, view } = exchange;

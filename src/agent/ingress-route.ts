@@ -1,7 +1,6 @@
 /** Which instance a request at the ingress is for. Pure. */
-
-/** By which a gateway says the one instance that it chose. */
-export const INSTANCE_HEADER = "x-wasmatrix-instance";
+import { hopByHopHeaders } from "../http/hop-by-hop.ts";
+import { INSTANCE_HEADER, isInstanceName, namedPathFrom, nameFromHost } from "../http/instance-address.ts";
 
 /** What a request's line and headers say of its destination. */
 export type IngressTarget =
@@ -20,21 +19,15 @@ export type IngressTarget =
  * wins, because gateways that pass a request on leave the host as it was.
  */
 export function routeFromRequest(request: { readonly host: string; readonly url: string }): IngressTarget {
-  const byPath = /^\/-\/([^/?#]+)(.*)$/s.exec(request.url);
-  if (byPath !== null) {
-    const [, name = "", rest = ""] = byPath;
-    if (!isName(name)) return { kind: "none" };
-    return { kind: "named", name, pathWithQuery: rest.startsWith("/") ? rest : `/${rest}`, prefix: `/-/${name}` };
+  const byPath = namedPathFrom(request.url);
+  if (byPath !== undefined) {
+    const { name, rest } = byPath;
+    if (!isInstanceName(name)) return { kind: "none" };
+    return { kind: "named", name, pathWithQuery: rest, prefix: `/-/${name}` };
   }
   const name = nameFromHost(request.host);
-  if (name === undefined) return { kind: "none" };
+  if (name === undefined || !isInstanceName(name)) return { kind: "none" };
   return { kind: "named", name, pathWithQuery: originForm(request.url), prefix: undefined };
-}
-
-/** The name in a host such as `hello.localhost:7480`, if it is of that form. */
-export function nameFromHost(host: string): string | undefined {
-  const name = /^([^.:]+)\.localhost\.?(?::\d+)?$/i.exec(host)?.[1]?.toLowerCase();
-  return name !== undefined && isName(name) ? name : undefined;
 }
 
 /**
@@ -62,8 +55,7 @@ export function forwardedHeaders(
     headers.push([(rawHeaders[index] ?? "").toLowerCase(), rawHeaders[index + 1] ?? ""]);
   }
   const dropped = new Set([
-    ...HOP_BY_HOP,
-    ...namedByConnection(headers),
+    ...hopByHopHeaders(connectionOf(headers)),
     ...added.map(([name]) => name),
     INSTANCE_HEADER,
     // Only the ingress knows how the client saw the instance.
@@ -76,32 +68,13 @@ export function forwardedHeaders(
 export function responseHeaders(
   headers: readonly (readonly [string, string])[],
 ): readonly (readonly [string, string])[] {
-  const dropped = new Set([...HOP_BY_HOP, ...namedByConnection(headers)]);
+  const dropped = new Set(hopByHopHeaders(connectionOf(headers)));
   return headers.filter(([name]) => !dropped.has(name.toLowerCase()));
 }
 
-/** RFC 9110, section 7.6.1, and what HTTP/1.1 frames messages with. */
-const HOP_BY_HOP: readonly string[] = [
-  "connection",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-];
-
-function namedByConnection(headers: readonly (readonly [string, string])[]): readonly string[] {
-  return headers
-    .filter(([name]) => name.toLowerCase() === "connection")
-    .flatMap(([, value]) => value.split(","))
-    .map((name) => name.trim().toLowerCase());
-}
-
-function isName(text: string): boolean {
-  return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text);
+function connectionOf(headers: readonly (readonly [string, string])[]): string {
+  const values = headers.filter(([name]) => name.toLowerCase() === "connection").map(([, value]) => value);
+  return values.join(",");
 }
 
 /** The path of a request line; a proxy's absolute form is cut down to it. */

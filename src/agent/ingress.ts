@@ -6,7 +6,8 @@ import { fault, isFault, Reason } from "../fault.ts";
 import type { Log } from "../log.ts";
 import { REQUEST_ID_HEADER, requestIdFromHeader } from "../rpc/request-id.ts";
 import { drainRest, passOn, refuse, type IngressInstance } from "./ingress-exchange.ts";
-import { clientView, INSTANCE_HEADER, routeFromRequest } from "./ingress-route.ts";
+import { INSTANCE_HEADER } from "../http/instance-address.ts";
+import { clientView, routeFromRequest } from "./ingress-route.ts";
 
 /** Where the ingress finds instances. */
 export interface IngressTargets {

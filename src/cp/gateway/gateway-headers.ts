@@ -1,20 +1,6 @@
 /** Which headers pass through the gateway. Pure. */
-
-/** Names the one instance that a request is for; only the gateway may say so. */
-export const INSTANCE_HEADER = "x-wasmatrix-instance";
-
-/** Concern one connection only (RFC 9110, section 7.6.1), or the framing, which `fetch` does anew. */
-const HOP_BY_HOP = [
-  "connection",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-];
+import { hopByHopHeaders } from "../../http/hop-by-hop.ts";
+import { INSTANCE_HEADER } from "../../http/instance-address.ts";
 
 /** Headers of the request to an agent's ingress. */
 export function upstreamHeaders(
@@ -46,7 +32,6 @@ export function downstreamHeaders(response: Response, requestId: string): Header
 
 function withoutHopByHop(original: Headers): Headers {
   const headers = new Headers(original);
-  const named = (original.get("connection") ?? "").split(",").map((name) => name.trim());
-  for (const name of [...HOP_BY_HOP, ...named]) if (/^[\w-]+$/.test(name)) headers.delete(name);
+  for (const name of hopByHopHeaders(original.get("connection") ?? "")) headers.delete(name);
   return headers;
 }

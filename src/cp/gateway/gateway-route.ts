@@ -1,4 +1,5 @@
 /** Which name a request at the control plane's port is for. Pure. */
+import { namedPathFrom, nameFromHost } from "../../http/instance-address.ts";
 
 /** A request for an instance of a name. */
 export type GatewayTarget = {
@@ -12,16 +13,8 @@ export type GatewayTarget = {
  * for the control plane itself. As at an agent's ingress, the path wins. A name that cannot be one is a target too: nobody serves it.
  */
 export function gatewayTargetFromUrl(url: URL): GatewayTarget | undefined {
-  const byPath = /^\/-\/([^/]*)(.*)$/s.exec(url.pathname);
-  if (byPath) {
-    const [, name = "", rest = ""] = byPath;
-    return { name, pathWithQuery: (rest === "" ? "/" : rest) + url.search };
-  }
+  const byPath = namedPathFrom(url.pathname + url.search);
+  if (byPath) return { name: byPath.name, pathWithQuery: byPath.rest };
   const name = nameFromHost(url.host);
   return name === undefined ? undefined : { name, pathWithQuery: url.pathname + url.search };
-}
-
-/** The name in a host such as `hello.localhost:7420`, if it is of that form. */
-export function nameFromHost(host: string): string | undefined {
-  return /^([^.:]+)\.localhost\.?(?::\d+)?$/i.exec(host)?.[1]?.toLowerCase();
 }
