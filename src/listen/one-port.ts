@@ -67,7 +67,7 @@ export async function listenOnePort(options: OnePortOptions): Promise<OnePort> {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     sniffHttp2Preface(socket, headersTimeout, (isHttp2) => {
-      if (isHttp2) h2.emit("connection", socket);
+      if (isHttp2) serveHttp2(h2, socket);
       else for (const serve of serveHttp1) serve.call(http1, socket);
     });
   });
@@ -75,6 +75,7 @@ export async function listenOnePort(options: OnePortOptions): Promise<OnePort> {
   h2.on("session", (session: http2.ServerHttp2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
+    endWhenIdle(session, headersTimeout);
   });
 
   await listen(http1, options);
@@ -91,6 +92,23 @@ export async function listenOnePort(options: OnePortOptions): Promise<OnePort> {
       return closed;
     },
   };
+}
+
+/** HTTP/1.1 knows half-open connections, HTTP/2 does not: one that only its peer has ended would never be closed. */
+function serveHttp2(server: http2.Http2Server, socket: Socket): void {
+  socket.allowHalfOpen = false;
+  server.emit("connection", socket);
+}
+
+/** Longer than clients of ours keep an idle session (15 min), so that they end it first and no request meets a closing one. */
+const SESSION_IDLE_MS = 20 * 60_000;
+
+/** Cuts a session whose first request does not come in time, and closes one on which nothing has moved for long. */
+function endWhenIdle(session: http2.ServerHttp2Session, firstRequestMs: number): void {
+  const cut = setTimeout(() => session.destroy(), firstRequestMs);
+  session.once("stream", () => clearTimeout(cut));
+  session.once("close", () => clearTimeout(cut));
+  session.setTimeout(SESSION_IDLE_MS, () => session.close());
 }
 
 function listen(server: http.Server, options: OnePortOptions): Promise<void> {

@@ -66,6 +66,40 @@ describe("one port", () => {
     }
   });
 
+  test("ends what an HTTP/2 peer had open when it goes away", async () => {
+    const closed = Promise.withResolvers<void>();
+    const { port } = await listen({
+      handler(_, response) {
+        response.once("close", closed.resolve);
+        response.writeHead(200);
+        response.write("the first of many");
+      },
+    });
+    const socket = connect(port, "127.0.0.1");
+    socket.write(FIRST_HTTP2_REQUEST);
+    await once(socket, "data");
+    // As the kernel does for a process that was killed.
+    socket.end();
+    await closed.promise;
+  });
+
+  test("cuts an HTTP/2 peer that asks for nothing, and leaves one that has asked", async () => {
+    const { port, url } = await listen({ headersTimeoutMs: 50 });
+    const session = http2.connect(url);
+    const first = session.request({ ":path": "/first" });
+    first.resume();
+    await once(first, "close");
+    const silent = connect(port, "127.0.0.1");
+    silent.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    silent.resume();
+    await once(silent, "close");
+    const second = session.request({ ":path": "/second" });
+    let body = "";
+    for await (const chunk of second) body += String(chunk);
+    session.close();
+    expect(body).toBe("HTTP/2.0 /second");
+  });
+
   test("that is taken is refused with the flag that chooses another", async () => {
     const { port } = await listen();
     await expect(listen({ port, portFlag: "--ingress-port" })).rejects.toMatchObject({
@@ -123,6 +157,13 @@ describe("binding", () => {
     assertMayBind({ ...request, host: "0.0.0.0", token: "t" });
   });
 });
+
+/** Preface, empty SETTINGS, and HEADERS of `GET / http` to host `x` that end stream 1. */
+const FIRST_HTTP2_REQUEST: Buffer = Buffer.concat([
+  Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+  Buffer.from("000000040000000000", "hex"),
+  Buffer.from("000006010500000001" + "828684410178", "hex"),
+]);
 
 async function readAll(socket: Socket): Promise<string> {
   let text = "";
