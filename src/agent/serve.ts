@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { connectNodeAdapter, createConnectTransport } from "@connectrpc/connect-node";
 import { systemClock, systemEntropy, type Clock, type Entropy } from "../clock.ts";
-import { fault, Reason } from "../fault.ts";
+import { fault, isFault, Reason } from "../fault.ts";
 import { ControlPlaneService } from "../gen/wasmatrix/v1/control_plane_pb.ts";
 import { NodeAgentService } from "../gen/wasmatrix/v1/node_agent_pb.ts";
 import { assertMayBind } from "../listen/bind-rule.ts";
@@ -19,6 +19,7 @@ import { RPC_READ_MAX_BYTES, RPC_WRITE_MAX_BYTES } from "../rpc/rpc-limits.ts";
 import { rpcServerInterceptors } from "../rpc/server-interceptors.ts";
 import { createRuntime } from "../runtime/worker-runtime.ts";
 import { createAgent, type Agent } from "./agent.ts";
+import { announcedAddress, assertAnnounceable } from "./announced-address.ts";
 import { lockDataFolder } from "./data-folder-lock.ts";
 import { openIngress } from "./ingress.ts";
 import { openLogFiles } from "./log-files.ts";
@@ -41,7 +42,7 @@ export type AgentOptions = {
   readonly port?: number;
   /** Of the HTTP ingress. Default 7480; 0 takes any free port. */
   readonly ingressPort?: number;
-  /** Base URL at which control planes reach this agent. Default: the one that it listens on. */
+  /** Base URL at which control planes reach this agent. Default: the one that it listens on; needed where they are on other machines and that is loopback or all addresses. */
   readonly advertise?: string;
   /** Bearer token that callers must show, and that is shown to control planes. */
   readonly token?: string;
@@ -78,7 +79,8 @@ export type RunningAgent = {
 
 /**
  * Runs an agent in this process. Throws `INVALID_REQUEST` if a port is taken (naming the flag), the folder belongs to a running
- * agent or to another node, or another host than loopback is asked for without a token.
+ * agent or to another node or cannot be written, another host than loopback is asked for without a token, or control planes elsewhere
+ * would be told an address that means this machine only.
  */
 export async function serveAgent(options: AgentOptions): Promise<RunningAgent> {
   const { dataDir, token, clock = systemClock, entropy = systemEntropy } = options;
@@ -86,6 +88,8 @@ export async function serveAgent(options: AgentOptions): Promise<RunningAgent> {
   assertMayBind({ host, token, what: "the agent", hostFlag: "--host" });
   for (const url of options.controlPlanes) assertBaseUrl(url, "control plane");
   if (options.advertise !== undefined) assertBaseUrl(options.advertise, "advertised address");
+  const announce = { host, advertise: options.advertise, controlPlanes: options.controlPlanes };
+  assertAnnounceable(announce);
 
   /** Undone in reverse order: at the end, or when a later step fails. */
   const undo: (() => Promise<void>)[] = [];
@@ -94,8 +98,8 @@ export async function serveAgent(options: AgentOptions): Promise<RunningAgent> {
   };
   try {
     // The journal holds environment variables, which may be secrets: nobody else on the machine may read it.
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
-    const lock = await lockDataFolder(dataDir, entropy);
+    await mkdir(dataDir, { recursive: true, mode: 0o700 }).catch(unusable(dataDir));
+    const lock = await lockDataFolder(dataDir, entropy).catch(unusable(dataDir));
     undo.push(() => lock.release());
     const nodeId = await settleNodeId({ dataDir, asked: options.nodeId, hostname: hostname(), entropy });
     const log = options.log.with({ node: nodeId });
@@ -118,7 +122,7 @@ export async function serveAgent(options: AgentOptions): Promise<RunningAgent> {
     // Only now that nothing can fail any more: an agent that does not come up leaves the journal as it was. No order
     // slips in before it, because nothing waits between listening and here.
     agent.resume();
-    const address = options.advertise ?? api.url;
+    const address = announcedAddress(announce, api.url);
     const controlPlanes = options.controlPlanes.map((url) => ({ address: url, client: reportClient(url, token) }));
     const joined = agent.report({ controlPlanes, address, ingressAddress: ingressAddressOf(address, ingress.url) });
     log.info("agent is up", { url: api.url, ingress: ingress.url, epoch: agent.epoch });
@@ -207,6 +211,18 @@ function reportClient(baseUrl: string, token: string | undefined): ReportClient 
     writeMaxBytes: RPC_WRITE_MAX_BYTES,
   });
   return createClient(ControlPlaneService, faultTransport(transport));
+}
+
+/** Turns what the file system says of a data folder into a fault that names it. */
+function unusable(dataDir: string): (error: unknown) => never {
+  return (error) => {
+    if (isFault(error)) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw fault(Reason.INVALID_REQUEST, `Cannot use data folder "${dataDir}": ${why}; choose another with --data`, {
+      subject: dataDir,
+      cause: error,
+    });
+  };
 }
 
 /** The ingress as others reach it: on the host of the advertised address. */

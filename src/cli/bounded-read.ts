@@ -2,6 +2,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { byteSizeText } from "./byte-size.ts";
+import { fault, isFault, type Fault, type Reason } from "../fault.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** What is read and how much of it at most. */
@@ -9,30 +10,33 @@ export type BoundedReadOptions = {
   /** For messages: `module`, `standard input`. */
   readonly what: string;
   readonly maxBytes: number;
+  /** The reason of the fault if it is more. */
+  readonly tooLarge: Reason;
   readonly signal: AbortSignal;
 };
 
-/** Reads a file whole; throws `UsageError` if it is missing, no file, unreadable or too large. */
+/** Reads a file whole; throws `UsageError` if it is missing, no file or unreadable, and a fault if it is too large. */
 export async function readFileBounded(path: string, options: BoundedReadOptions): Promise<Uint8Array<ArrayBuffer>> {
   const refuse = (problem: string): UsageError => new UsageError(`Cannot read ${options.what} ${path}: ${problem}`);
   try {
     const found = await stat(path);
     if (found.isDirectory()) throw refuse("it is a folder");
-    if (found.isFile() && found.size > options.maxBytes) throw refuse(tooLarge(options.maxBytes));
-    return await collect(createReadStream(path), options, refuse);
+    const name = `${options.what} ${path}`;
+    if (found.isFile() && found.size > options.maxBytes) throw tooLarge(name, options);
+    return await collect(createReadStream(path), name, options);
   } catch (error) {
-    if (error instanceof UsageError) throw error;
+    if (error instanceof UsageError || isFault(error)) throw error;
     const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
     throw refuse(PROBLEMS[code] ?? code);
   }
 }
 
-/** Reads a stream to its end; throws `UsageError` if it is too large. */
+/** Reads a stream to its end; throws a fault if it is too large. */
 export async function readStreamBounded(
   stream: AsyncIterable<Uint8Array>,
   options: BoundedReadOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  return collect(stream, options, (problem) => new UsageError(`Cannot read ${options.what}: ${problem}`));
+  return collect(stream, options.what, options);
 }
 
 const PROBLEMS: Readonly<Record<string, string>> = {
@@ -42,14 +46,15 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   EPERM: "it may not be read",
 };
 
-function tooLarge(maxBytes: number): string {
-  return `it is larger than ${byteSizeText(maxBytes)}`;
+function tooLarge(name: string, options: BoundedReadOptions): Fault {
+  const message = `Cannot read ${name}: it is larger than ${byteSizeText(options.maxBytes)}`;
+  return fault(options.tooLarge, message, { subject: name });
 }
 
 async function collect(
   stream: AsyncIterable<Uint8Array>,
+  name: string,
   options: BoundedReadOptions,
-  refuse: (problem: string) => UsageError,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const pieces: Uint8Array[] = [];
   let length = 0;
@@ -57,7 +62,7 @@ async function collect(
     options.signal.throwIfAborted();
     length += piece.length;
     // A pipe or a growing file has no size beforehand.
-    if (length > options.maxBytes) throw refuse(tooLarge(options.maxBytes));
+    if (length > options.maxBytes) throw tooLarge(name, options);
     pieces.push(piece);
   }
   const whole = new Uint8Array(length);

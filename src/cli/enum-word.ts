@@ -9,6 +9,11 @@ export function wordFromEnum(schema: DescEnum, value: number): string {
   return name === "UNSPECIFIED" ? "" : name.toLowerCase().replaceAll("_", "-");
 }
 
+/** The words of all values of an enum but the unspecified one. */
+export function wordsOfEnum(schema: DescEnum): string[] {
+  return schema.values.map(({ number }) => wordFromEnum(schema, number)).filter((word) => word !== "");
+}
+
 /** The one of an enum's `values` that `word` means; throws `UsageError` that lists the words there are. */
 export function enumFromWord<Value extends number>(
   schema: DescEnum,
@@ -18,5 +23,5 @@ export function enumFromWord<Value extends number>(
   const named = Object.values(values).filter((value) => value !== 0);
   const found = named.find((value) => wordFromEnum(schema, value) === word.toLowerCase());
   if (found !== undefined) return found;
-  throw new UsageError(`there are ${named.map((value) => wordFromEnum(schema, value)).join(", ")}`);
+  throw new UsageError(`there are ${wordsOfEnum(schema).join(", ")}`);
 }

@@ -21,11 +21,11 @@ export type ModuleChoiceOptions = {
   readonly signal: AbortSignal;
 };
 
-/** Understands FILE-OR-URL and reads a file. Throws `UsageError`, or `MODULE_DIGEST_MISMATCH` for a file with other bytes. */
+/** Understands FILE-OR-URL and reads a file. Throws `UsageError`, `MODULE_TOO_LARGE`, or `MODULE_DIGEST_MISMATCH` for a file with other bytes. */
 export async function chooseModule(text: string, options: ModuleChoiceOptions): Promise<ModuleChoice> {
   const { digest } = options;
   if (text.startsWith("sha256:")) {
-    const wanted = digestFromText(text);
+    const wanted = digestNamed(text);
     if (digest !== "" && digest !== wanted)
       throw new UsageError("Cannot start a module by its digest: --digest says another", "leave --digest out");
     return { kind: "digest", digest: wanted };
@@ -36,7 +36,12 @@ export async function chooseModule(text: string, options: ModuleChoiceOptions): 
   }
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text))
     throw new UsageError(`Cannot use module "${text}": only http and https URLs are fetched`);
-  const bytes = await readFileBounded(text, { what: "module", maxBytes: MODULE_MAX_BYTES, signal: options.signal });
+  const bytes = await readFileBounded(text, {
+    what: "module",
+    maxBytes: MODULE_MAX_BYTES,
+    tooLarge: Reason.MODULE_TOO_LARGE,
+    signal: options.signal,
+  });
   if (bytes.length === 0) throw new UsageError(`Cannot read module ${text}: it is empty`);
   const actual = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
   if (digest !== "" && actual !== digest) {
@@ -45,6 +50,15 @@ export async function chooseModule(text: string, options: ModuleChoiceOptions): 
     });
   }
   return { kind: "bytes", digest: actual, bytes };
+}
+
+function digestNamed(text: string): string {
+  try {
+    return digestFromText(text);
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`Cannot use module "${text}": ${error.message}`);
+    throw error;
+  }
 }
 
 /** A digest as the contract wants it: `sha256:` and 64 lower-case hex digits; the prefix may be left out. Throws `UsageError`. */

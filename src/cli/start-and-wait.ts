@@ -57,7 +57,12 @@ export async function startAndWait(context: CommandContext, moduleText: string, 
 
 async function readStdin(io: CliIo, from: string | undefined): Promise<Uint8Array<ArrayBuffer>> {
   if (from === undefined) return new Uint8Array();
-  const options = { what: "standard input", maxBytes: STDIN_MAX_BYTES, signal: io.signal };
+  const options = {
+    what: "standard input",
+    maxBytes: STDIN_MAX_BYTES,
+    tooLarge: Reason.BODY_TOO_LARGE,
+    signal: io.signal,
+  };
   return from === "-" ? readStreamBounded(io.stdin, options) : readFileBounded(from, options);
 }
 

@@ -58,6 +58,8 @@ describe("completion in bash", () => {
     expect(await offered("run", "wasm")).toEqual(["wasmatrix.bash"]);
     expect(await offered("cp", "--log-level", "w")).toEqual(["warn"]);
     expect(await offered("completion", "")).toEqual(["bash", "fish", "zsh"]);
+    expect(await offered("run", "--restart", "")).toEqual(["always", "never", "on-failure"]);
+    expect(await offered("ps", "--state", "sto")).toEqual(["stopped", "stopping"]);
   });
 });
 

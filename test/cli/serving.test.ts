@@ -1,5 +1,5 @@
 /** `dev`, `cp` and `agent`, in this process; that they end by a real signal is tested in `process.test.ts`. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,10 +23,10 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 type Serving = { readonly stdout: () => string; readonly stderr: () => string; end(): Promise<CliResult> };
 
 /** Runs a command that serves until it is ended, as if by Ctrl-C. */
-function serve(argv: readonly string[], options: CapturedIoOptions = {}): Serving {
+function serve(argv: readonly string[], options: CapturedIoOptions = {}, logLevel = "error"): Serving {
   const controller = new AbortController();
   const captured = createCapturedIo({ ...options, signal: controller.signal });
-  const code = runCli([...argv, "--grace", "0", "--log-level", "error"], captured.io);
+  const code = runCli([...argv, "--grace", "0", "--log-level", logLevel], captured.io);
   const one = {
     stdout: captured.stdout,
     stderr: captured.stderr,
@@ -100,6 +100,13 @@ describe("dev", () => {
     });
   });
 
+  test("started by npm, names the command line as npm has it", async () => {
+    const flags = ["dev", "--data", join(folder, "npm"), ...ANY_PORTS];
+    const one = serve(flags, { env: { npm_lifecycle_event: "start" } });
+    await vi.waitFor(() => expect(one.stdout(), one.stderr()).toMatch(/^stop: +Ctrl-C$/m), 25_000);
+    expect(one.stdout()).toMatch(/^look: +npm run -s wasmatrix -- ps --address /m);
+  });
+
   test("names the flag of each port that is taken, and leaves nothing running", async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
@@ -127,6 +134,40 @@ describe("dev", () => {
     await announced(serve(["dev", "--json", "--data", data, ...ANY_PORTS]));
     const other = await runCaptured(["dev", "--data", data, ...ANY_PORTS]);
     expect(other).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining(data) });
+  });
+});
+
+describe("agent", () => {
+  const flags = ["--port", "0", "--ingress-port", "0"];
+
+  test("writes nothing but lines of JSON to stderr", async () => {
+    const controlPlane = String((await announced(serve(["cp", "--port", "0", "--json"])))["controlPlane"]);
+    const agent = serve(
+      ["agent", "--control-plane", controlPlane, "--data", join(folder, "logging"), ...flags],
+      {},
+      "info",
+    );
+    await vi.waitFor(() => expect(agent.stderr()).toContain('"message":"joined a control plane"'), 25_000);
+    const { stderr } = await agent.end();
+    for (const line of stderr.trim().split("\n")) expect(JSON.parse(line)).toHaveProperty("message");
+  });
+
+  test("says what is wrong with a data folder", async () => {
+    const file = join(folder, "file");
+    await writeFile(file, "");
+    const data = join(file, "below");
+    const argv = ["agent", "--control-plane", "http://127.0.0.1:1", "--data", data, ...flags];
+    const result = await runCaptured(argv);
+    expect(result).toMatchObject({ code: 2, stdout: "" });
+    expect(result.stderr).toContain(`error: Cannot use data folder "${data}": ENOTDIR`);
+    expect(result.stderr).toContain("choose another with --data");
+  });
+
+  test("is not announced to another machine by an address that means that machine there", async () => {
+    const data = join(folder, "unreachable");
+    const argv = ["agent", "--control-plane", "http://cp.invalid:7420", "--data", data, ...flags];
+    const result = await runCaptured(argv);
+    expect(result).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("set --advertise") });
   });
 });
 
@@ -158,7 +199,10 @@ describe("cp and agent", () => {
       "http://rack-7:1",
       ...agentFlags,
     ]);
-    await vi.waitFor(() => expect(agent.stderr()).toContain("joined a control plane"), 25_000);
+    await vi.waitFor(
+      async () => expect((await runCaptured(["nodes", "--address", url])).stdout).toContain("n-1"),
+      25_000,
+    );
     expect(agent.stdout()).toMatch(/^node n-1: agent at http:\S+, ingress at http:\S+\ndata folder: /);
     const nodes = await runCaptured(["nodes", "--address", url]);
     expect(nodes.stdout).toMatch(/^n-1 +available +0 of 3 +0 B of 1 GiB +http:\/\/rack-7:1 .* zone=eu /m);
@@ -175,6 +219,12 @@ describe("cp and agent", () => {
         ),
       25_000,
     );
+    const guarded = serve(["cp", "--port", "0", "--host", "0.0.0.0", "--token", "sesame-open"]);
+    await vi.waitFor(() => expect(guarded.stdout()).toMatch(/^stop it with/m), 25_000);
+    expect(guarded.stdout()).toMatch(
+      /--control-plane http:\/\/THIS-MACHINE:\d+\nagents and callers must show the token/,
+    );
+    expect(guarded.stdout()).not.toContain("sesame");
     const lonely = serve([
       "agent",
       "--control-plane",

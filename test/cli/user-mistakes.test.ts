@@ -1,5 +1,5 @@
 /** What a user gets wrong before anything is sent. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -11,6 +11,8 @@ beforeAll(async () => {
   await writeFile(join(folder, "empty.wasm"), "");
   await writeFile(join(folder, "some.wasm"), "\0asm");
   await writeFile(join(folder, "much.txt"), new Uint8Array(1024 * 1024 + 1));
+  await writeFile(join(folder, "huge.wasm"), "");
+  await truncate(join(folder, "huge.wasm"), 64 * 1024 * 1024 + 1);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -43,9 +45,9 @@ test.each([
   [["run", "/nonexistent/a.wasm"], "Cannot read module /nonexistent/a.wasm: there is no such file", ""],
   [["run", "FOLDER"], "it is a folder", ""],
   [["run", "FOLDER/empty.wasm"], "it is empty", ""],
-  [["run", "FOLDER/some.wasm", "--stdin", "FOLDER/much.txt"], "it is larger than 1 MiB", ""],
   [["run", "FOLDER/some.wasm", "--stdin", "FOLDER/none"], "Cannot read standard input", ""],
   [["run", "oci://example.com/a"], "only http and https URLs are fetched", ""],
+  [["run", "sha256:abc"], 'Cannot use module "sha256:abc": a digest is sha256: and 64 hex digits', ""],
   [["run", DIGEST, "--digest", `sha256:${"b".repeat(64)}`], "--digest says another", "leave --digest out"],
   [["ps", "--state", "asleep"], "there are starting, running", "--help"],
   [["logs", "a", "-n", "0"], "a whole number from 1", "--help"],
@@ -76,6 +78,18 @@ test.each([
   expect(first).toContain(problem);
   expect(second).toContain(hint);
   expect(result.stderr).not.toMatch(/^ +at /m);
+});
+
+test.each([
+  [["run", "FOLDER/some.wasm", "--stdin", "FOLDER/much.txt"], "it is larger than 1 MiB", "BODY_TOO_LARGE"],
+  [["run", "FOLDER/huge.wasm"], "it is larger than 64 MiB", "MODULE_TOO_LARGE"],
+])("%j is over a limit and ends with 7, as where the control plane finds it", async (argv, problem, reason) => {
+  const words = argv.map((word) => word.replace("FOLDER", folder));
+  const result = await runCaptured([...words, "--json"]);
+  expect(result).toMatchObject({ code: 7, stdout: "" });
+  expect(JSON.parse(result.stderr)).toMatchObject({
+    error: { exitCode: 7, reason, message: expect.stringContaining(problem) },
+  });
 });
 
 describe("a mistake", () => {

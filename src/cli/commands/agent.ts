@@ -45,7 +45,7 @@ export const define: CommandModule["define"] = (command, context) => {
     .addOption(
       parsedFlag(
         "--advertise <url>",
-        "base URL at which control planes reach its API, if not where it listens",
+        "base URL at which control planes reach its API, if not where it listens; needed for those on other machines",
         baseUrlFromText,
       ),
     )
@@ -60,7 +60,7 @@ export const define: CommandModule["define"] = (command, context) => {
       'agent --control-plane http://cp:7420 --host 0.0.0.0 --advertise http://rack-7:7421 --token "$(cat token)"',
       "on another machine",
     ],
-    ["agent --control-plane http://cp:7420 --label zone=eu --memory-max 4GiB", "with a label and less room"],
+    ["agent --control-plane http://127.0.0.1:7420 --label zone=eu --memory-max 4GiB", "with a label and less room"],
   ]);
 };
 
@@ -75,11 +75,12 @@ async function serve(context: CommandContext, flags: AgentFlags): Promise<void> 
   const dataDir = resolve(flags.data);
   const token = servingToken(io, flags);
   const { serveAgent } = await import("../../agent/serve.ts");
+  const log = createStderrLog(io, flags.logLevel);
   const agent = await serveAgent({
     dataDir,
     controlPlanes,
     softwareVersion: packageVersion(),
-    log: createStderrLog(io, flags.logLevel),
+    log,
     clock: io.clock,
     entropy: io.entropy,
     ...(flags.host === undefined ? {} : { host: flags.host }),
@@ -98,7 +99,7 @@ async function serve(context: CommandContext, flags: AgentFlags): Promise<void> 
       ? lineText({ nodeId, agent: url, ingress: ingressUrl, dataDir })
       : `node ${nodeId}: agent at ${url}, ingress at ${ingressUrl}\ndata folder: ${dataDir}\nstop it with: Ctrl-C\n`,
   );
-  // A control plane may come up later; the agent goes on trying by itself.
-  void agent.joined.then(() => io.stderr.write("joined a control plane\n")).catch(() => undefined);
+  // A control plane may come up later; the agent goes on trying by itself. A line of the log, as all that stderr then is.
+  void agent.joined.then(() => log.info("joined a control plane", { node: nodeId }));
   await serveUntilInterrupted(io, [agent], flags);
 }

@@ -50,7 +50,14 @@ async function serve(context: CommandContext, flags: CpFlags): Promise<void> {
   const { url } = controlPlane;
   const text = flags.json
     ? lineText({ controlPlane: url })
-    : `control plane at ${url}\njoin it with: wasmatrix agent --control-plane ${url}\nstop it with: Ctrl-C\n`;
+    : `control plane at ${url}\njoin it with: wasmatrix agent --control-plane ${dialledUrl(url)}\n${token === undefined ? "" : `${TOKEN_NOTE}\n`}stop it with: Ctrl-C\n`;
   await io.stdout.write(text);
   await serveUntilInterrupted(io, [controlPlane], flags);
+}
+
+const TOKEN_NOTE = "agents and callers must show the token: --token or WASMATRIX_TOKEN";
+
+/** What others dial: listening on all addresses is not an address, so the user fills in the machine's. */
+function dialledUrl(url: string): string {
+  return url.replace(/^(http:\/\/)(0\.0\.0\.0|\[::\])(?=:|$)/, "$1THIS-MACHINE");
 }

@@ -156,6 +156,8 @@ async function announce(io: CliIo, running: Running): Promise<void> {
     );
     return;
   }
+  // From a checkout there is no `wasmatrix` to call yet.
+  const program = io.env["npm_lifecycle_event"] === "start" ? "npm run -s wasmatrix --" : "wasmatrix";
   const elsewhere = controlPlane === DEFAULT_ADDRESS ? "" : ` --address ${controlPlane}`;
   const details: (readonly [string, string | readonly string[]])[] = [
     ["control plane", `${controlPlane} (API and gateway)`],
@@ -165,8 +167,8 @@ async function announce(io: CliIo, running: Running): Promise<void> {
     ...(example === undefined
       ? []
       : [[`example "${example.name}"`, [stateText(example, io.clock.nowMs()), ...urls]] as const]),
-    ["try it", urls[0] === undefined ? `wasmatrix run FILE.wasm --name NAME${elsewhere}` : `curl ${urls[0]}`],
-    ["look", `wasmatrix ps${elsewhere}`],
+    ["try it", urls[0] === undefined ? `${program} run FILE.wasm --name NAME${elsewhere}` : `curl ${urls[0]}`],
+    ["look", `${program} ps${elsewhere}`],
     ...(running.hasToken ? [["token", "callers must show it: --token or WASMATRIX_TOKEN"] as const] : []),
     ["stop", "Ctrl-C"],
   ];

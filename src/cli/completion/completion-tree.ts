@@ -1,5 +1,7 @@
 /** The tree of commands as completion scripts need it. Pure. */
 import type { Argument, Command, Option } from "commander";
+import { InstanceStateSchema } from "../../gen/wasmatrix/v1/instance_pb.ts";
+import { wordsOfEnum } from "../enum-word.ts";
 
 /** What may stand at a place: words that are known, or what the shell or the control plane knows. */
 export type CompletionValue =
@@ -73,6 +75,10 @@ function valueOf(placeholder: string, choices: readonly string[] | undefined): C
       return { kind: "files" };
     case "folder":
       return { kind: "folders" };
+    case "state":
+      return { kind: "words", words: wordsOfEnum(InstanceStateSchema) };
+    case "policy":
+      return { kind: "words", words: ["never", "always", "on-failure"] };
     default:
       return { kind: "nothing" };
   }
