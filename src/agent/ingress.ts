@@ -2,10 +2,11 @@
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Entropy } from "../clock.ts";
-import { fault, isFault, Reason } from "../fault.ts";
-import type { Log } from "../log.ts";
+import { fault, isFault, Reason, reasonName, type Fault } from "../fault.ts";
+import type { Log, LogFields } from "../log.ts";
 import { REQUEST_ID_HEADER, requestIdFromHeader } from "../rpc/request-id.ts";
 import { drainRest, passOn, refuse, type IngressInstance } from "./ingress-exchange.ts";
+import { httpStatusFromReason } from "../http/http-status.ts";
 import { INSTANCE_HEADER } from "../http/instance-address.ts";
 import { clientView, routeFromRequest } from "./ingress-route.ts";
 
@@ -60,6 +61,7 @@ export async function openIngress(options: IngressOptions): Promise<Ingress> {
   const serve = async (request: http.IncomingMessage, response: http.ServerResponse): Promise<void> => {
     const requestId = requestIdFromHeader(headerOf(request, REQUEST_ID_HEADER) ?? null, entropy);
     response.setHeader(REQUEST_ID_HEADER, requestId);
+    let fields: LogFields = { requestId };
     try {
       const host = request.headers.host ?? "";
       const target = routeFromRequest({ host, url: request.url ?? "/" });
@@ -74,14 +76,17 @@ export async function openIngress(options: IngressOptions): Promise<Ingress> {
       const instance = chooseInstance({ name: target.name, wantedId, targets, inFlight, turn: turn++ });
       const gatewayHost = wantedId === undefined ? undefined : headerOf(request, "x-forwarded-host");
       const view = clientView({ host, prefix: target.prefix, gatewayHost });
+      fields = { ...fields, name: target.name, instance: instance.id };
       const release = counted(instance.id);
       try {
         await passOn({ request, response, pathWithQuery: target.pathWithQuery, view, instance, requestId });
       } finally {
         release();
       }
+      log.debug("ingress", { ...fields, status: response.statusCode });
     } catch (error) {
-      if (!isFault(error)) log.error("ingress failed", { requestId }, error);
+      if (isFault(error)) logRefusal(log, error, fields);
+      else log.error("ingress failed", fields, error);
       const internal = `Internal error: the log has it under request id ${requestId}`;
       refuse(response, isFault(error) ? error : fault(Reason.INTERNAL, internal));
     } finally {
@@ -131,6 +136,13 @@ function chooseInstance(choice: {
   const what =
     wantedId === undefined ? "none of its instances runs now" : `instance "${wantedId}" does not run here now`;
   throw fault(Reason.INSTANCE_NOT_RUNNING, `Cannot serve "${name}": ${what}`, { subject: name });
+}
+
+/** What went wrong behind the door is told by default; a client's own mistake, such as a name that nobody has, is not. */
+function logRefusal(log: Log, refusal: Fault, fields: LogFields): void {
+  const told = { ...fields, reason: reasonName(refusal.reason), why: refusal.message };
+  if (httpStatusFromReason(refusal.reason) >= 500) log.info("ingress refused", told);
+  else log.debug("ingress refused", told);
 }
 
 function headerOf(request: http.IncomingMessage, name: string): string | undefined {

@@ -160,6 +160,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     const life = addLife(record);
     const { factKind, message } = admitted(record);
     deps.facts.instance(factKind, record, message, order.requestId);
+    log.info(message, { instance: record.id, state: record.state, requestId: order.requestId });
     life.begin();
     return life;
   };

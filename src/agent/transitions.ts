@@ -25,7 +25,10 @@ export function running(record: InstanceRecord, nowMs: number): Transition {
   return {
     record: { ...record, state: "running", startedMs: nowMs, nextRestartMs: undefined },
     factKind: FactKind.INSTANCE_RUNNING,
-    message: record.restartCount === 0 ? "Running" : `Running again, restart ${record.restartCount}`,
+    message:
+      record.restartCount === 0
+        ? "Running"
+        : `Running again, ${record.restartCount} ${record.restartCount === 1 ? "restart" : "restarts"} in all`,
   };
 }
 

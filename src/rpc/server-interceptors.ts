@@ -7,7 +7,7 @@ import { pathToString } from "@bufbuild/protobuf/reflect";
 import { createValidator, type Validator } from "@bufbuild/protovalidate";
 import { Code, ConnectError, type Interceptor, type StreamRequest, type UnaryRequest } from "@connectrpc/connect";
 import type { Clock, Entropy } from "../clock.ts";
-import { Fault, fault, Reason } from "../fault.ts";
+import { Fault, fault, Reason, reasonName } from "../fault.ts";
 import type { Log } from "../log.ts";
 import { createTokenCheck, tokenFromAuthorization } from "./bearer-token.ts";
 import { connectErrorFromFault } from "./fault-to-connect.ts";
@@ -45,17 +45,20 @@ function edgeInterceptor(deps: RpcServerDeps): Interceptor {
     request.contextValues.set(requestIdKey, requestId);
     const startMs = deps.clock.nowMs();
     const call = { service: request.service.name, method: request.method.name };
-    const finish = (code: string): void => {
+    const finish = (code: string, refused?: Fault): void => {
       const durationMs = deps.clock.nowMs() - startMs;
       deps.onCall?.({ ...call, code, durationMs });
-      deps.log.debug("rpc", { ...call, code, durationMs, requestId });
+      const fields = { ...call, code, durationMs, requestId };
+      // A caller who asks why finds the refusal by its id, without the line of every call that went well.
+      if (refused === undefined || refused.reason === Reason.CANCELED) deps.log.debug("rpc", fields);
+      else deps.log.info("rpc refused", { ...fields, reason: reasonName(refused.reason), why: refused.message });
     };
     const fail = (error: unknown): ConnectError => {
       const refused = refusal(error, request.signal, requestId);
       if (refused.reason === Reason.INTERNAL) deps.log.error("rpc failed", { ...call, requestId }, error);
       const connectError = connectErrorFromFault(refused, requestId);
       connectError.metadata.set(REQUEST_ID_HEADER, requestId);
-      finish(codeName(connectError.code));
+      finish(codeName(connectError.code), refused);
       return connectError;
     };
     try {

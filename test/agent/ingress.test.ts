@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { openIngress, type Ingress, type IngressTargets } from "../../src/agent/ingress.ts";
 import { fault, Reason } from "../../src/fault.ts";
-import { silentLog } from "../../src/log.ts";
+import { createJsonLog, silentLog, type Log } from "../../src/log.ts";
 import type { Guest, GuestRequest, GuestResponse } from "../../src/runtime/runtime.ts";
 import { createPlainEntropy } from "./virtual-clock.ts";
 
@@ -20,7 +20,7 @@ afterEach(async () => {
 /** An ingress before guests that answer as `handlers` say; `known` names are live and do not run. */
 async function serve(
   handlers: Readonly<Record<string, Handler>>,
-  options: { known?: readonly string[]; requestBodyMaxBytes?: number } = {},
+  options: { known?: readonly string[]; requestBodyMaxBytes?: number; log?: Log } = {},
 ): Promise<string> {
   const names = Object.keys(handlers);
   const targets: IngressTargets = {
@@ -40,7 +40,7 @@ async function serve(
     portFlag: "--ingress-port",
     targets,
     entropy: createPlainEntropy(),
-    log: silentLog,
+    log: options.log ?? silentLog,
   });
   return ingress.url;
 }
@@ -73,6 +73,35 @@ async function textOf(body: AsyncIterable<Uint8Array> | undefined): Promise<stri
   for await (const part of body ?? []) parts.push(part);
   return Buffer.concat(parts).toString();
 }
+
+describe("the ingress's log", () => {
+  const trapping: Handler = () => {
+    throw fault(Reason.GUEST_TRAPPED, "Cannot finish call: the guest trapped");
+  };
+
+  test.each([
+    ["info", [{ message: "ingress refused", requestId: "r-2", reason: "GUEST_TRAPPED", instance: "bad", name: "bad" }]],
+    [
+      "debug",
+      [
+        { message: "ingress", requestId: "r-1", status: 200, instance: "web", name: "web" },
+        { message: "ingress refused", requestId: "r-2" },
+        { message: "ingress refused", requestId: "r-3", reason: "NAME_NOT_SERVED" },
+      ],
+    ],
+  ] as const)("has at level %s, under the caller's request id, what became of a request", async (level, expected) => {
+    const lines: unknown[] = [];
+    const log = createJsonLog({ level, write: (line) => void lines.push(JSON.parse(line)) });
+    const url = await serve({ web: () => answer("hi"), bad: trapping }, { log });
+    for (const [id, name] of [
+      ["r-1", "web"],
+      ["r-2", "bad"],
+      ["r-3", "nobody"],
+    ] as const)
+      await (await fetch(`${url}/-/${name}/`, { headers: { "x-request-id": id } })).text();
+    await vi.waitFor(() => expect(lines).toMatchObject(expected));
+  });
+});
 
 describe("the ingress", () => {
   test("passes method, path, headers and body on, and the answer back", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Reason } from "../../src/fault.ts";
 import { CapabilityType, RestartMode } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
+import { createJsonLog } from "../../src/log.ts";
 import { COMMAND, createTestNode, idOf, moduleDigest, orderOf, WEB } from "./test-node.ts";
 import { settle } from "./virtual-clock.ts";
 
@@ -19,6 +20,20 @@ describe("starting an instance", () => {
     expect(node.supervisor.guest(idOf("a"))).toBe(node.runtime.guests[0]);
     expect(node.supervisor.runningGuests("web")).toHaveLength(1);
     expect(node.supervisor.load().instances).toBe(1);
+  });
+
+  test("logs start and stop with the id of the request that ordered them", async () => {
+    const lines: unknown[] = [];
+    const node = createTestNode({ log: createJsonLog({ write: (line) => void lines.push(JSON.parse(line)) }) });
+    await node.supervisor.start({ ...orderOf("a"), requestId: "r-start" });
+    await node.supervisor.stop(idOf("a"), 0, "r-stop");
+    const told = { level: "info", instance: idOf("a") };
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ ...told, message: "Admitted as http guest", requestId: "r-start" }),
+        expect.objectContaining({ ...told, state: "stopping", requestId: "r-stop" }),
+      ]),
+    );
   });
 
   test("gives the guest its arguments, environment, input and limits", async () => {

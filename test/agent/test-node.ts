@@ -3,7 +3,7 @@ import { fault, Reason } from "../../src/fault.ts";
 import { FactKind } from "../../src/gen/wasmatrix/v1/fact_pb.ts";
 import type { RestartPolicy } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
 import { RestartPolicySchema } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
-import { silentLog } from "../../src/log.ts";
+import { silentLog, type Log } from "../../src/log.ts";
 import type { StartOrder } from "../../src/agent/admission.ts";
 import type { InstanceRecord } from "../../src/agent/instance-record.ts";
 import type { Journal } from "../../src/agent/journal.ts";
@@ -71,6 +71,7 @@ export function createTestNode(
     readonly endedRecordsMax?: number;
     readonly instancesMax?: number;
     readonly wrapJournal?: (journal: Journal) => Journal;
+    readonly log?: Log;
   } = {},
 ): TestNode {
   const clock = createVirtualClock();
@@ -113,7 +114,7 @@ export function createTestNode(
       onForgotten: (id) => void forgotten.push(id),
       clock,
       entropy: createPlainEntropy(),
-      log: silentLog,
+      log: options.log ?? silentLog,
       endedRecords: { recordsMax: options.endedRecordsMax ?? 500, specsMaxBytes: 1_000_000 },
     });
     return { runtime, supervisor, journal };

@@ -43,6 +43,8 @@ describe("an instance's transitions", () => {
       restartCount: 1,
       nextRestartMs: undefined,
     });
+    expect(step.running(recordOf({ restartCount: 1 }), 1).message).toBe("Running again, 1 restart in all");
+    expect(step.running(recordOf({ restartCount: 2 }), 1).message).toBe("Running again, 2 restarts in all");
   });
 
   test("after the last retry the instance is given up with the count", () => {

@@ -2,6 +2,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import type { Http2ServerRequest } from "node:http2";
 import type { Readable, Writable } from "node:stream";
+import { REASON_HEADER } from "../../http/http-status.ts";
 
 /** A request of either HTTP version. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
@@ -33,9 +34,9 @@ export async function answerByFetch(
   const gone = new AbortController();
   to.once("close", () => gone.abort());
   const request = requestFromNode(from, gone.signal);
-  if (!request) {
-    to.writeHead(400, { "content-type": "text/plain; charset=utf-8" });
-    to.end("INVALID_REQUEST: Cannot read request: its host or path is malformed\n");
+  if (typeof request === "string") {
+    to.writeHead(400, { "content-type": "text/plain; charset=utf-8", [REASON_HEADER]: "INVALID_REQUEST" });
+    to.end(`INVALID_REQUEST: Cannot read request: ${request}\n`);
     return;
   }
   const response = await handler(request);
@@ -57,10 +58,12 @@ export function closeUnlessRead(request: NodeRequest, response: NodeResponse): v
   });
 }
 
-function requestFromNode(from: NodeRequest, signal: AbortSignal): Request | undefined {
+/** The request; or, in words, why there can be none. */
+function requestFromNode(from: NodeRequest, signal: AbortSignal): Request | string {
   const url = URL.parse(`http://${hostOf(from)}${pathOf(from)}`);
   const method = from.method ?? "GET";
-  if (!url || !REQUEST_METHODS.has(method)) return undefined;
+  if (!url) return "its host or path is malformed";
+  if (UNFIT_METHODS.has(method)) return `method ${method} is not served`;
   const headers = new Headers();
   for (const [name, value] of Object.entries(from.headers)) {
     if (name.startsWith(":") || value === undefined) continue;
@@ -81,8 +84,8 @@ function announcesBody(from: NodeRequest): boolean {
   return "stream" in from ? !from.stream.endAfterHeaders : from.headers["transfer-encoding"] !== undefined;
 }
 
-/** What a `Request` can carry; CONNECT and TRACE are none of ours. */
-const REQUEST_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+/** What no `Request` can carry; guests may have methods of their own, such as those of WebDAV. */
+const UNFIT_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 
 /** Reads only as fast as it is read. Giving it up leaves the connection alone: the response is still to be sent on it. */
 function streamFromNode(from: Readable): ReadableStream<Uint8Array> {

@@ -8,6 +8,7 @@ import { idOf, instanceOf } from "../node-history.ts";
 
 import { curl, joinAgent, running, serve } from "./one-port-fleet.ts";
 
+const ORDINARY = ["GET", "HEAD", "POST"];
 const METHOD = "/wasmatrix.v1.ControlPlaneService/ListNodes";
 
 describe("the gateway on the same port", () => {
@@ -19,6 +20,7 @@ describe("the gateway on the same port", () => {
         return;
       }
       response.writeHead(200, { "x-url": request.url ?? "" });
+      if (!ORDINARY.includes(request.method ?? "")) response.write(`${request.method} `);
       request.pipe(response);
     });
     await new Promise<void>((resolve) => guest.listen(0, "127.0.0.1", resolve));
@@ -43,7 +45,12 @@ describe("the gateway on the same port", () => {
       body: 'NAME_NOT_SERVED: Cannot pass request on: no live HTTP instance has the name "nobody"\n',
     });
     expect((await curl("-I", `${url}/-/web/`)).status).toBe(200);
-    expect((await curl("-X", "TRACE", `${url}/-/web/`)).status).toBe(400);
+    for (const method of ["PURGE", "PROPFIND", "REPORT"])
+      expect(await curl("-X", method, "-d", "hi", `${url}/-/web/`)).toEqual({ status: 200, body: `${method} hi` });
+    expect(await curl("-X", "TRACE", `${url}/-/web/`)).toEqual({
+      status: 400,
+      body: "INVALID_REQUEST: Cannot read request: method TRACE is not served\n",
+    });
   });
 
   it("takes them over HTTP/2 as well", async () => {
