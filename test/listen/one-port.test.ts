@@ -71,8 +71,8 @@ describe("one port", () => {
     const { port } = await listen({
       handler(_, response) {
         response.once("close", closed.resolve);
-        response.writeHead(200);
-        response.write("the first of many");
+        // It is never ended.
+        if (response instanceof http2.Http2ServerResponse) response.write("the first of many");
       },
     });
     const socket = connect(port, "127.0.0.1");
@@ -162,7 +162,7 @@ describe("binding", () => {
 const FIRST_HTTP2_REQUEST: Buffer = Buffer.concat([
   Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
   Buffer.from("000000040000000000", "hex"),
-  Buffer.from("000006010500000001" + "828684410178", "hex"),
+  Buffer.from("000006010500000001828684410178", "hex"),
 ]);
 
 async function readAll(socket: Socket): Promise<string> {

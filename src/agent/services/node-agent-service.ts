@@ -7,11 +7,12 @@ import { fault, Reason } from "../../fault.ts";
 import { InstanceSpecSchema, type InstanceSpec } from "../../gen/wasmatrix/v1/instance_pb.ts";
 import type { NodeAgentService } from "../../gen/wasmatrix/v1/node_agent_pb.ts";
 import { requestIdKey } from "../../rpc/request-id.ts";
+import { createSlots } from "../../rpc/slots.ts";
 import type { Agent } from "../agent.ts";
 import { hasEnded, instanceFromRecord } from "../instance-record.ts";
 import { kvCallFromOperation, kvResultFromAnswer } from "../kv-operation.ts";
 import { listPage } from "./list-page.ts";
-import { pullModule, pushModule } from "./module-transfer.ts";
+import { pullModule, PUSHES_MAX, pushModule } from "./module-transfer.ts";
 import { tailLogs } from "./tail-logs.ts";
 
 /** Grace of a stop that names none. */
@@ -20,6 +21,7 @@ export const STOP_GRACE_DEFAULT_MS = 10_000;
 /** The handlers. They throw faults; the server's interceptors put those on the wire. */
 export function nodeAgentService(agent: Agent, deps: { readonly clock: Clock }): ServiceImpl<typeof NodeAgentService> {
   const { supervisor, providers } = agent;
+  const slots = createSlots(PUSHES_MAX, "pushes");
   return {
     async startInstance(request, context) {
       const spec = requiredSpec(request.spec);
@@ -70,7 +72,7 @@ export function nodeAgentService(agent: Agent, deps: { readonly clock: Clock }):
       };
     },
     tailLogs: (request, context) => tailLogs(agent, request, { signal: context.signal, clock: deps.clock }),
-    pushModule: (chunks) => pushModule(agent.store, chunks),
+    pushModule: (chunks, { signal }) => pushModule({ store: agent.store, clock: deps.clock, slots, signal }, chunks),
     pullModule: (request) => pullModule(agent.store, request.digest),
     startProvider: async (request, context) => ({
       provider: await providers.start(request.providerId, requestIdOf(context)),

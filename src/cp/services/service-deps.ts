@@ -13,7 +13,7 @@ import type { ControlPlaneLimits } from "../limits.ts";
 import type { ModuleStore } from "../modules/module-store.ts";
 import type { AgentClient, NodeAgents } from "../node-agents.ts";
 import type { OrderEcho } from "../order-echo.ts";
-import type { Slots } from "../slots.ts";
+import type { Slots } from "../../rpc/slots.ts";
 import type { InstanceStarter } from "../start/start-instance.ts";
 
 /** The parts of one control plane. */

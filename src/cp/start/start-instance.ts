@@ -10,7 +10,7 @@ import { hasEnded } from "../instance-life.ts";
 import { assertDigest, digestOf } from "../modules/module-bytes.ts";
 import type { OrderEcho } from "../order-echo.ts";
 import { placeInstance, type PlacementNode } from "../placement.ts";
-import type { Slots } from "../slots.ts";
+import type { Slots } from "../../rpc/slots.ts";
 import { instanceIdFromKey } from "./instance-id.ts";
 import { DEFAULT_MEMORY_BYTES, type OrdersUnderWay } from "./placement-nodes.ts";
 import { assertSameIdentity, identityFromInstance, identityFromSpec, type StartIdentity } from "./start-identity.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { eachWithin, within } from "../../src/cp/deadline.ts";
+import { eachWithin, within } from "../../src/rpc/deadline.ts";
 import { fault, Reason } from "../../src/fault.ts";
-import { createManualClock } from "./manual-clock.ts";
-import { reasonOf } from "./test-fleet.ts";
+import { createManualClock } from "../cp/manual-clock.ts";
+import { reasonOf } from "../cp/test-fleet.ts";
 
 const late = (): ReturnType<typeof fault> => fault(Reason.CALL_TIMED_OUT, "Cannot wait any longer");
 const never = new Promise<never>(() => undefined);
