@@ -53,7 +53,8 @@ const INTERVAL_DEFAULT_MS = 5_000;
 const INTERVAL_JITTER_SHARE = 0.2;
 const CALL_TIMEOUT_MS = 10_000;
 const BACKOFF_FIRST_MS = 250;
-const BACKOFF_MAX_MS = 15_000;
+/** After snapshots that are refused: they cost more than a report that nobody takes. */
+const SNAPSHOT_BACKOFF_MAX_MS = 15_000;
 /** After a refusal that only an operator can end: a wrong token, a protocol version that is not served. */
 const REFUSED_RETRY_MS = 60_000;
 
@@ -65,6 +66,8 @@ export function startReporter(deps: ReporterDeps): Reporter {
   const closing = new AbortController();
   let position: ReportPosition = { kind: "behind" };
   let intervalMs: number | undefined;
+  /** The longest wait after a failure: a control plane that comes back is to be whole again one interval later. */
+  let backoffMaxMs = INTERVAL_DEFAULT_MS;
   let failures = 0;
   let wakeUp: () => void = () => undefined;
 
@@ -109,9 +112,9 @@ export function startReporter(deps: ReporterDeps): Reporter {
       log.error("control plane refuses this node", { retryMs: REFUSED_RETRY_MS, why: error.message });
       return REFUSED_RETRY_MS;
     }
+    const maxMs = error instanceof SnapshotRefusedError ? SNAPSHOT_BACKOFF_MAX_MS : backoffMaxMs;
     const pauseMs =
-      Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures - 1, 16), BACKOFF_MAX_MS) *
-      (0.5 + deps.entropy.fraction() / 2);
+      Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures - 1, 16), maxMs) * (0.5 + deps.entropy.fraction() / 2);
     const why = error instanceof Error ? error.message : String(error);
     if (failures === 1) log.warn("control plane cannot be reached", { why });
     else log.debug("control plane still cannot be reached", { why, failures });
@@ -122,6 +125,7 @@ export function startReporter(deps: ReporterDeps): Reporter {
     while (!closing.signal.aborted) {
       try {
         intervalMs ??= await register(closing.signal);
+        backoffMaxMs = Math.max(BACKOFF_FIRST_MS, intervalMs);
         await report({ leaving: false, timeoutMs: CALL_TIMEOUT_MS }, closing.signal);
         if (failures > 0) log.info("control plane reached again", { failures });
         failures = 0;

@@ -9,6 +9,7 @@ import { createTokenCheck, tokenFromAuthorization } from "../rpc/bearer-token.ts
 import { requestIdFromHeader, REQUEST_ID_HEADER } from "../rpc/request-id.ts";
 import { RPC_READ_MAX_BYTES, RPC_WRITE_MAX_BYTES } from "../rpc/rpc-limits.ts";
 import { rpcServerInterceptors } from "../rpc/server-interceptors.ts";
+import { endDoubleStarts } from "./double-starts.ts";
 import { createFleet } from "./fleet.ts";
 import { createFleetReader, type FleetReader } from "./fleet-reader.ts";
 import { silencePolicyFromInterval } from "./fleet-view.ts";
@@ -23,7 +24,7 @@ import { createNodeAgents } from "./node-agents.ts";
 import { createOrderEcho } from "./order-echo.ts";
 import { rpcOverFetch } from "./rpc-over-fetch.ts";
 import { controlPlaneService } from "./services/control-plane-service.ts";
-import { createSlots } from "./slots.ts";
+import { createSlots } from "../rpc/slots.ts";
 import { createOrdersUnderWay, placementNodes } from "./start/placement-nodes.ts";
 import { createInstanceStarter } from "./start/start-instance.ts";
 
@@ -68,6 +69,14 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
   const agents = createNodeAgents({ fleet, clock, silence, dial: deps.dial });
   const modules = createModuleStore({ fleet, agents, silence, clock, log, fetch: deps.fetch, limits });
   const echo = createOrderEcho({ fleet, clock, timeoutMs: limits.echoTimeoutMs });
+  const endDoubles = endDoubleStarts({
+    fleet,
+    agents,
+    clock,
+    silence,
+    log,
+    orderTimeoutMs: limits.orderTimeoutMs,
+  });
   const underWay = createOrdersUnderWay();
   const starter = createInstanceStarter({
     agents,
@@ -128,6 +137,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     },
     close: () => {
       closing.abort();
+      endDoubles();
       return Promise.resolve();
     },
   };

@@ -10,7 +10,7 @@ import {
   type HeldNode,
   type SilencePolicy,
 } from "./fleet-view.ts";
-import { hasEnded } from "./instance-life.ts";
+import { createdMs, hasEnded } from "./instance-life.ts";
 import { selectInstance } from "./instance-selector.ts";
 
 /** What the services read of the fleet. */
@@ -49,7 +49,7 @@ export function createFleetReader(deps: FleetReaderDeps): FleetReader {
   }
   function byId(id: string): Instance | undefined {
     let found: Instance | undefined;
-    for (const node of fleet.nodes()) {
+    for (const node of fleet.nodesWithInstance(id)) {
       const instance = viewInstance(node, id, nowMs(), silence);
       if (instance && (!found || isMoreTelling(instance, found))) found = instance;
     }
@@ -76,8 +76,9 @@ export function createFleetReader(deps: FleetReaderDeps): FleetReader {
   };
 }
 
-/** Of two nodes that report the same instance, the later generation counts, then the one where it lives. */
+/** Of two nodes that report the same instance, the later generation counts, then the one where it lives, then the one made first (`double-starts.ts`). */
 function isMoreTelling(a: Instance, b: Instance): boolean {
   if (a.generation !== b.generation) return a.generation > b.generation;
-  return !hasEnded(a) && hasEnded(b);
+  if (hasEnded(a) !== hasEnded(b)) return hasEnded(b);
+  return createdMs(a) < createdMs(b);
 }

@@ -3,6 +3,7 @@ import { fault, Reason } from "../fault.ts";
 import type { Fact } from "../gen/wasmatrix/v1/fact_pb.ts";
 import { foldReport, needsSnapshot, reportedSequence, type NodeFold, type NodeReport } from "./fold.ts";
 import { instancesByName } from "./fold/instances-by-name.ts";
+import { ledgerIds } from "./fold/ledger.ts";
 import { isHeard, type HeldNode, type SilencePolicy } from "./fleet-view.ts";
 
 /** Bounds of what a control plane holds. */
@@ -45,6 +46,10 @@ export interface Fleet {
   nodes(): Iterable<HeldNode>;
   /** The nodes that hold an instance of this name, live or ended. */
   nodesWithName(name: string): Iterable<HeldNode>;
+  /** The nodes that hold this instance, live or ended: one, unless a key was placed twice. */
+  nodesWithInstance(id: string): Iterable<HeldNode>;
+  /** Ids of the instances that more than one node holds. */
+  doubledIds(): Iterable<string>;
   /** Calls `listener` after each report until the function returned is called. */
   onChange(listener: (change: FleetChange) => void): () => void;
 }
@@ -60,13 +65,21 @@ export type FleetDeps = {
 export function createFleet(deps: FleetDeps): Fleet {
   const { limits } = deps;
   const held = new Map<string, HeldNode>();
-  const byName = createNameIndex();
+  const byName = createHolderIndex();
+  const byId = createHolderIndex();
   const listeners = new Set<(change: FleetChange) => void>();
 
   const forget = (nodeId: string): void => {
     held.delete(nodeId);
-    byName.update(nodeId, new Map());
+    byName.update(nodeId, new Set());
+    byId.update(nodeId, new Set());
   };
+  function* holders(nodeIds: Iterable<string>): Generator<HeldNode> {
+    for (const nodeId of nodeIds) {
+      const node = held.get(nodeId);
+      if (node) yield node;
+    }
+  }
 
   return {
     report(report) {
@@ -81,7 +94,10 @@ export function createFleet(deps: FleetDeps): Fleet {
       });
       const node: HeldNode = { nodeId, fold, times: timesAfter(before, fold, report, deps.nowMs()) };
       held.set(nodeId, node);
-      if (before?.fold.instances !== fold.instances) byName.update(nodeId, instancesByName(fold.instances));
+      if (before?.fold.instances !== fold.instances) {
+        byName.update(nodeId, instancesByName(fold.instances));
+        byId.update(nodeId, new Set(ledgerIds(fold.instances)));
+      }
       for (const listener of listeners) listener({ node, news });
       const why = needsSnapshot(fold, report);
       if (why !== undefined) return { kind: "need-snapshot", why };
@@ -89,12 +105,9 @@ export function createFleet(deps: FleetDeps): Fleet {
     },
     node: (nodeId) => held.get(nodeId),
     nodes: () => held.values(),
-    *nodesWithName(name) {
-      for (const nodeId of byName.nodeIds(name)) {
-        const node = held.get(nodeId);
-        if (node) yield node;
-      }
-    },
+    nodesWithName: (name) => holders(byName.nodeIds(name)),
+    nodesWithInstance: (id) => holders(byId.nodeIds(id)),
+    doubledIds: () => byId.shared(),
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
@@ -132,28 +145,38 @@ function longestSilent(nodes: Iterable<HeldNode>, deps: FleetDeps, newcomer: str
   );
 }
 
-/** Which nodes hold instances of a name, so that the gateway need not look at all of them for each request. */
-function createNameIndex(): {
-  update(nodeId: string, names: ReadonlyMap<string, unknown>): void;
-  nodeIds(name: string): Iterable<string>;
+/** Which nodes hold a key (the name or the id of an instance), so that nobody need look at all of them. */
+function createHolderIndex(): {
+  update(nodeId: string, keys: KeySet): void;
+  nodeIds(key: string): Iterable<string>;
+  /** Keys that several nodes hold. */
+  shared(): Iterable<string>;
 } {
   const nodesOf = new Map<string, Set<string>>();
-  const namesAt = new Map<string, ReadonlyMap<string, unknown>>();
+  const keysAt = new Map<string, KeySet>();
+  const shared = new Set<string>();
+  const add = (key: string, nodeId: string): void => {
+    const nodes = nodesOf.get(key) ?? new Set();
+    nodesOf.set(key, nodes.add(nodeId));
+    if (nodes.size > 1) shared.add(key);
+  };
+  const remove = (key: string, nodeId: string): void => {
+    const nodes = nodesOf.get(key);
+    nodes?.delete(nodeId);
+    if (nodes?.size === 0) nodesOf.delete(key);
+    if (nodes === undefined || nodes.size < 2) shared.delete(key);
+  };
   return {
-    update(nodeId, names) {
-      const before = namesAt.get(nodeId);
-      if (names.size === 0) namesAt.delete(nodeId);
-      else namesAt.set(nodeId, names);
-      for (const name of before?.keys() ?? []) {
-        if (names.has(name)) continue;
-        const nodes = nodesOf.get(name);
-        nodes?.delete(nodeId);
-        if (nodes?.size === 0) nodesOf.delete(name);
-      }
-      for (const name of names.keys()) {
-        if (!before?.has(name)) nodesOf.set(name, (nodesOf.get(name) ?? new Set()).add(nodeId));
-      }
+    update(nodeId, keys) {
+      const before = keysAt.get(nodeId);
+      if (keys.size === 0) keysAt.delete(nodeId);
+      else keysAt.set(nodeId, keys);
+      for (const key of before?.keys() ?? []) if (!keys.has(key)) remove(key, nodeId);
+      for (const key of keys.keys()) if (!before?.has(key)) add(key, nodeId);
     },
-    nodeIds: (name) => nodesOf.get(name) ?? [],
+    nodeIds: (key) => nodesOf.get(key) ?? [],
+    shared: () => shared,
   };
 }
+
+type KeySet = Pick<ReadonlySet<string>, "has" | "keys" | "size">;

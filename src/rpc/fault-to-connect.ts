@@ -34,8 +34,10 @@ export function faultFromConnect(error: unknown): Fault {
   // Connect refuses an over-long message before any interceptor of ours could add the detail.
   if (connectError.code === Code.ResourceExhausted && connectError.rawMessage.includes("readMaxBytes"))
     return fault(Reason.BODY_TOO_LARGE, connectError.rawMessage, { cause: error });
+  // A server that shuts down refuses new streams of a session that stands.
   const refused =
-    cause instanceof Error && /ECONNREFUSED|ECONNRESET|EPIPE|fetch failed/.test(String(cause) + codeOf(cause));
+    cause instanceof Error &&
+    /ECONNREFUSED|ECONNRESET|EPIPE|fetch failed|NGHTTP2_REFUSED_STREAM/.test(String(cause) + codeOf(cause));
   const reason = refused ? Reason.NODE_UNREACHABLE : reasonFromCode(connectError.code);
   return fault(reason, connectError.rawMessage, { cause: error });
 }

@@ -163,6 +163,17 @@ describe("a reporter", () => {
     },
   );
 
+  test("finds a control plane that comes back within one interval, however long it was away", async () => {
+    const { clock, reporter, requests, plane } = setUp();
+    await reporter.joined;
+    plane.failure = fault(Reason.NODE_UNREACHABLE, "Cannot reach it");
+    await clock.advance(600_000);
+    const before = requests.length;
+    plane.failure = undefined;
+    await clock.advance(1_000);
+    expect(requests.length).toBeGreaterThan(before);
+  });
+
   test("does not loop when every snapshot is refused", async () => {
     const { clock, reporter, plane, requests } = setUp();
     await reporter.joined;

@@ -1,5 +1,5 @@
 /** The interceptors and the fault transport, over a real port and in each protocol that Node serves. */
-import { createClient, type Client, type ConnectRouter, type Transport } from "@connectrpc/connect";
+import { Code, ConnectError, createClient, type Client, type ConnectRouter, type Transport } from "@connectrpc/connect";
 import {
   connectNodeAdapter,
   createConnectTransport,
@@ -13,7 +13,7 @@ import { ControlPlaneService } from "../../src/gen/wasmatrix/v1/control_plane_pb
 import { listenOnePort, type OnePort } from "../../src/listen/one-port.ts";
 import { createJsonLog } from "../../src/log.ts";
 import { requestIdHeaders, rpcClientInterceptors } from "../../src/rpc/client-interceptors.ts";
-import { RemoteFault } from "../../src/rpc/fault-to-connect.ts";
+import { faultFromConnect, RemoteFault } from "../../src/rpc/fault-to-connect.ts";
 import { faultTransport } from "../../src/rpc/fault-transport.ts";
 import { requestIdKey } from "../../src/rpc/request-id.ts";
 import { RPC_READ_MAX_BYTES } from "../../src/rpc/rpc-limits.ts";
@@ -190,6 +190,15 @@ test("a server that is not there is a node that cannot be reached", async () => 
   const transport = createConnectTransport({ baseUrl: gone.url, httpVersion: "1.1" });
   const error = await rejection(createClient(ControlPlaneService, faultTransport(transport)).listNodes({}));
   expect(error.reason).toBe(Reason.NODE_UNREACHABLE);
+});
+
+test("a server that takes no new calls because it shuts down cannot be reached; another broken stream is an error", () => {
+  const reasonOf = (code: string): Reason => {
+    const cause = Object.assign(new Error(`Stream closed with error code ${code}`), { code: "ERR_HTTP2_STREAM_ERROR" });
+    return faultFromConnect(new ConnectError(cause.message, Code.Internal, undefined, undefined, cause)).reason;
+  };
+  expect(reasonOf("NGHTTP2_REFUSED_STREAM")).toBe(Reason.NODE_UNREACHABLE);
+  expect(reasonOf("NGHTTP2_INTERNAL_ERROR")).toBe(Reason.INTERNAL);
 });
 
 async function* once<T>(message: T): AsyncGenerator<T> {

@@ -25,6 +25,12 @@ export function* ledgerValues<T>(ledger: Ledger<T>): Generator<T> {
   for (const entry of ledger.ahead.values()) if (entry.value !== undefined) yield entry.value;
 }
 
+/** The ids of all things, settled or ahead. */
+export function* ledgerIds<T>(ledger: Ledger<T>): Generator<string> {
+  yield* ledger.settled.keys();
+  for (const [id, entry] of ledger.ahead) if (entry.value !== undefined) yield id;
+}
+
 /** One thing, if it is held. */
 export function ledgerValue<T>(ledger: Ledger<T>, id: string): T | undefined {
   const ahead = ledger.ahead.get(id);
