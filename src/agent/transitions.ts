@@ -66,7 +66,8 @@ export function restarting(record: InstanceRecord): Transition {
   return {
     record: { ...record, state: "starting", nextRestartMs: undefined, restartCount: record.restartCount + 1 },
     factKind: FactKind.INSTANCE_STARTING,
-    message: `Restart ${retryText(record, record.retriesInRow)}`,
+    // It did not fail: it went down with the agent, which now is back.
+    message: record.retriesInRow === 0 ? "Back with the agent" : `Restart ${retryText(record, record.retriesInRow)}`,
   };
 }
 

@@ -43,6 +43,8 @@ describe("an instance's transitions", () => {
       restartCount: 1,
       nextRestartMs: undefined,
     });
+    expect(step.restarting(record).message).toBe("Restart 1 of 5");
+    expect(step.restarting(recordOf({ retriesInRow: 0 })).message).toBe("Back with the agent");
     expect(step.running(recordOf({ restartCount: 1 }), 1).message).toBe("Running again, 1 restart in all");
     expect(step.running(recordOf({ restartCount: 2 }), 1).message).toBe("Running again, 2 restarts in all");
   });
