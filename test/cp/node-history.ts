@@ -22,7 +22,10 @@ export function idOf(number: number): string {
 
 export function instanceOf(
   fields: { id: string; nodeId?: string; name?: string; state?: InstanceState; createdMs?: number } & Partial<
-    Pick<Instance, "moduleDigest" | "restartCount" | "deniedCount" | "kind" | "generation" | "labels" | "args">
+    Pick<
+      Instance,
+      "moduleDigest" | "restartCount" | "deniedCount" | "kind" | "generation" | "labels" | "args" | "limits"
+    >
   >,
 ): Instance {
   const { createdMs = 1_000, ...rest } = fields;

@@ -1,8 +1,8 @@
 /** HTTP into instances through the control plane: any replica is a front door to all nodes. */
 import type { Clock, Entropy } from "../../clock.ts";
-import { fault, isFault, Reason, type Fault } from "../../fault.ts";
+import { fault, isFault, Reason, reasonName, type Fault } from "../../fault.ts";
 import { GuestKind, InstanceState, InstanceStateSchema, type Instance } from "../../gen/wasmatrix/v1/instance_pb.ts";
-import type { Log } from "../../log.ts";
+import type { Log, LogFields } from "../../log.ts";
 import { REQUEST_ID_HEADER, requestIdFromHeader } from "../../rpc/request-id.ts";
 import { within } from "../../rpc/deadline.ts";
 import type { Fleet } from "../fleet.ts";
@@ -73,16 +73,17 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const release = slots.take("Cannot pass request on");
     try {
       const candidates = inOrder(candidatesFor(target.name, deps));
-      const reading = takeBody(request, limits.gatewayRequestBodyMaxBytes);
+      const bodyMaxBytes = Math.min(limits.gatewayRequestBodyMaxBytes, mostTaken(candidates));
+      const reading = takeBody(request, bodyMaxBytes);
       const body = await within(deps.clock, limits.gatewayTimeoutMs, reading, () =>
         fault(
           Reason.CALL_TIMED_OUT,
           `Cannot pass request on: its body did not come within ${limits.gatewayTimeoutMs} ms`,
         ),
       );
-      if (body.exceeded()) throw bodyTooLarge(limits.gatewayRequestBodyMaxBytes);
+      if (body.exceeded()) throw bodyTooLarge(bodyMaxBytes);
       return await offer(candidates.slice(0, ATTEMPTS_MAX), (candidate) =>
-        pass({ request, target, requestId, body }, candidate, release),
+        pass({ request, target, requestId, body, bodyMaxBytes }, candidate, release),
       );
     } catch (error) {
       release();
@@ -109,11 +110,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
     readonly target: GatewayTarget;
     readonly requestId: string;
     readonly body: GatewayBody;
+    readonly bodyMaxBytes: number;
   };
 
   /** The response; or, as a value, the fault after which another instance may be tried. */
   async function pass(
-    { request, target, requestId, body }: Passage,
+    { request, target, requestId, body, bodyMaxBytes }: Passage,
     { instance, ingress }: Candidate,
     release: () => void,
   ): Promise<Response | Fault> {
@@ -140,7 +142,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       return new Response(passed, { status: response.status, headers: downstreamHeaders(response, requestId) });
     } catch (error) {
       ended();
-      if (body.exceeded()) throw bodyTooLarge(limits.gatewayRequestBodyMaxBytes);
+      if (body.exceeded()) throw bodyTooLarge(bodyMaxBytes);
       if (timeout.signal.aborted)
         throw fault(
           Reason.CALL_TIMED_OUT,
@@ -163,9 +165,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
   return {
     async handle(request, target) {
       const requestId = requestIdFromHeader(request.headers.get(REQUEST_ID_HEADER), deps.entropy);
+      const fields = { name: target.name, requestId };
+      let refusal: LogFields = {};
       const response = await handle(request, target, requestId).catch((error: unknown) => {
         // The client is told here; a fault of ours is logged with its cause, a client's is its own.
-        if (!isFault(error)) deps.log.error("gateway failed", { requestId }, error);
+        if (isFault(error)) refusal = { reason: reasonName(error.reason), why: error.message };
+        else deps.log.error("gateway failed", fields, error);
         return plainFault(
           isFault(error)
             ? error
@@ -174,7 +179,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
         );
       });
       deps.onResponse(response.status);
-      deps.log.debug("gateway", { name: target.name, status: response.status, requestId });
+      const told = { ...fields, status: response.status, ...refusal };
+      // What we could not do is told by default; what a guest answers, and names that nobody has, are not.
+      if (refusal["reason"] !== undefined && response.status >= 500) deps.log.info("gateway refused", told);
+      else deps.log.debug("gateway", told);
       return response;
     },
   };
@@ -202,6 +210,13 @@ function candidatesFor(name: string, deps: GatewayDeps): readonly Candidate[] {
     `Cannot pass request on: no instance of "${name}" can take it (${live.length} live: ${states})`,
     { subject: name },
   );
+}
+
+/** The largest request body, in bytes, that any of these takes: more need not be sent to a node to be refused there. */
+function mostTaken(candidates: readonly Candidate[]): number {
+  const most = candidates.map(({ instance }) => Number(instance.limits?.requestBodyMaxBytes ?? 0n));
+  // An agent that does not say its limits holds them all the same.
+  return Math.max(...most.map((bytes) => (bytes > 0 ? bytes : Number.POSITIVE_INFINITY)));
 }
 
 /** What may answer HTTP; while an instance is being started its kind may not be known yet. */

@@ -1,10 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { create } from "@bufbuild/protobuf";
 import { afterEach, describe, expect, it } from "vitest";
 import { gatewayTargetFromUrl } from "../../../src/cp/gateway/gateway-route.ts";
 import type { ControlPlaneLimits } from "../../../src/cp/limits.ts";
 import { FactKind } from "../../../src/gen/wasmatrix/v1/fact_pb.ts";
-import { GuestKind, InstanceState } from "../../../src/gen/wasmatrix/v1/instance_pb.ts";
+import { GuestKind, InstanceState, LimitsSchema, type Instance } from "../../../src/gen/wasmatrix/v1/instance_pb.ts";
+import { createJsonLog, silentLog, type Log } from "../../../src/log.ts";
 import type { MemoryAgent } from "../memory-agent.ts";
 import { idOf, instanceOf } from "../node-history.ts";
 import { createTestFleet, eventually, type TestFleet } from "../test-fleet.ts";
@@ -21,8 +23,8 @@ async function listen(handler: (request: IncomingMessage, response: ServerRespon
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-function createGatewayFleet(limits: Partial<ControlPlaneLimits> = {}): TestFleet {
-  return createTestFleet({ fetch: (url, init) => fetch(url, init), limits });
+function createGatewayFleet(limits: Partial<ControlPlaneLimits> = {}, log: Log = silentLog): TestFleet {
+  return createTestFleet({ fetch: (url, init) => fetch(url, init), limits, log });
 }
 
 /** A node whose ingress is `ingressAddress`, with running HTTP instances of the name `web`. */
@@ -31,9 +33,10 @@ async function addServingNode(
   nodeId: string,
   ingressAddress: string,
   ids: readonly string[],
+  fields: Pick<Instance, "limits"> = {},
 ): Promise<MemoryAgent> {
   const agent = await fleet.addAgent({ nodeId, ingressAddress });
-  for (const id of ids) agent.change(instanceOf({ id, nodeId, name: "web" }), FactKind.INSTANCE_RUNNING);
+  for (const id of ids) agent.change(instanceOf({ ...fields, id, nodeId, name: "web" }), FactKind.INSTANCE_RUNNING);
   await agent.settled();
   return agent;
 }
@@ -213,15 +216,18 @@ describe("the gateway", () => {
       ).toBe("here");
   });
 
-  it("refuses a body over the limit, announced or not, and passes one of just that size", async () => {
-    const fleet = createGatewayFleet({ gatewayRequestBodyMaxBytes: 100_000 });
+  it.each([
+    ["the gateway's limit", { gatewayRequestBodyMaxBytes: 100_000 }, {}],
+    ["the limit of the instance", {}, { limits: create(LimitsSchema, { requestBodyMaxBytes: 100_000n }) }],
+  ])("refuses a body over %s, announced or not, and passes one of just that size", async (_, limits, fields) => {
+    const fleet = createGatewayFleet(limits);
     const ingress = await listen((request, response) => {
       let sizeBytes = 0;
       request.on("data", (chunk: Buffer) => (sizeBytes += chunk.length));
       request.on("end", () => response.end(String(sizeBytes)));
       request.on("error", () => undefined);
     });
-    await addServingNode(fleet, "n1", ingress, [idOf(1)]);
+    await addServingNode(fleet, "n1", ingress, [idOf(1)], fields);
     const post = (sizeBytes: number, announced: boolean): Promise<Response> =>
       ask(fleet, "http://web.localhost/", {
         method: "POST",
@@ -233,6 +239,26 @@ describe("the gateway", () => {
       const refused = await post(100_001, announced);
       expect([refused.status, refused.headers.get("x-wasmatrix-reason")]).toEqual([413, "BODY_TOO_LARGE"]);
     }
+  });
+
+  it.each([
+    ["info", ["r-2 gateway refused NODE_UNREACHABLE"]],
+    ["debug", ["r-1 gateway ", "r-2 gateway refused NODE_UNREACHABLE", "r-3 gateway NAME_NOT_SERVED"]],
+  ] as const)("logs at level %s, under the caller's request id, what became of a request", async (level, expected) => {
+    const lines: string[] = [];
+    const write = (line: string): void => {
+      const { requestId, message, reason = "" }: Record<string, string> = JSON.parse(line);
+      if (message?.startsWith("gateway") === true) lines.push(`${requestId} ${message} ${reason}`);
+    };
+    const fleet = createGatewayFleet({}, createJsonLog({ level, write }));
+    await addServingNode(fleet, "n1", await listen((_, response) => response.end("here")), [idOf(1)]);
+    const askAs = (id: string, name: string): Promise<Response> =>
+      ask(fleet, `http://${name}.localhost/`, { headers: { "x-request-id": id } });
+    expect((await askAs("r-1", "web")).status).toBe(200);
+    for (const server of servers.splice(0)) server.close().closeAllConnections();
+    expect((await askAs("r-2", "web")).status).toBe(503);
+    expect((await askAs("r-3", "nobody")).status).toBe(404);
+    expect(lines).toEqual(expected);
   });
 
   it("gives up on an instance that does not begin to answer", async () => {
