@@ -9,7 +9,8 @@ import { fault, isFault, Reason } from "../fault.ts";
 import { ControlPlaneService } from "../gen/wasmatrix/v1/control_plane_pb.ts";
 import { NodeAgentService } from "../gen/wasmatrix/v1/node_agent_pb.ts";
 import { assertMayBind } from "../listen/bind-rule.ts";
-import { listenOnePort } from "../listen/one-port.ts";
+import { listenOnePort, type OnePortHandler } from "../listen/one-port.ts";
+import { cutStalledBody } from "../listen/stalled-body.ts";
 import type { Log } from "../log.ts";
 import { createMemoryKv } from "../providers/kv/memory-kv.ts";
 import { openSqliteKv } from "../providers/kv/sqlite-kv.ts";
@@ -110,12 +111,16 @@ export async function serveAgent(options: AgentOptions): Promise<RunningAgent> {
     const ingress = await openIngress({ ...ingressPort, targets: agent.ingressTargets, entropy, log });
     undo.push(() => ingress.close(0));
     const interceptors = rpcServerInterceptors({ log, clock, entropy, token });
-    const handler = connectNodeAdapter({
+    const byRpc = connectNodeAdapter({
       routes: (router) => router.service(NodeAgentService, nodeAgentService(agent, { clock })),
       interceptors,
       readMaxBytes: RPC_READ_MAX_BYTES,
       writeMaxBytes: RPC_WRITE_MAX_BYTES,
     });
+    const handler: OnePortHandler = (request, response) => {
+      cutStalledBody(request);
+      byRpc(request, response);
+    };
     const api = await listenOnePort({ host, port: options.port ?? 7421, portFlag: "--port", handler });
     undo.push(() => api.close(0));
 

@@ -55,7 +55,7 @@ export function createNodeAgents(deps: NodeAgentsDeps): NodeAgents {
     if (state === NodeState.LEFT) throw silent(nodeId, doing, "has left");
     if (state === NodeState.LOST) throw silent(nodeId, doing, `has been silent for ${silentS} s`);
     const { address } = node.fold.announced.info;
-    if (address === "") throw silent(nodeId, doing, "has no address at which it can be dialled");
+    if (!isDiallable(address)) throw silent(nodeId, doing, "has no address at which it can be dialled");
     return clientAt(address);
   };
   return {
@@ -76,6 +76,12 @@ export function createNodeAgents(deps: NodeAgentsDeps): NodeAgents {
       }
     },
   };
+}
+
+/** What an agent says of itself is taken as it is, and may be nonsense. */
+function isDiallable(address: string): boolean {
+  const protocol = URL.parse(address)?.protocol;
+  return protocol === "http:" || protocol === "https:";
 }
 
 /** Whether the agent itself answered so, which means that the order was not and will not be carried out. */

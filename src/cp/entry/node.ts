@@ -5,6 +5,7 @@ import { reasonName, Reason } from "../../fault.ts";
 import { systemClock, systemEntropy, type Clock, type Entropy } from "../../clock.ts";
 import { assertMayBind, isLoopback } from "../../listen/bind-rule.ts";
 import { listenOnePort } from "../../listen/one-port.ts";
+import { cutStalledBody } from "../../listen/stalled-body.ts";
 import type { Log } from "../../log.ts";
 import { rpcClientInterceptors } from "../../rpc/client-interceptors.ts";
 import { RPC_READ_MAX_BYTES, RPC_WRITE_MAX_BYTES } from "../../rpc/rpc-limits.ts";
@@ -71,7 +72,10 @@ export async function serveControlPlane(options: ControlPlaneOptions): Promise<R
       // A guest may have a path that is also one of our methods: whom the host or path names comes first.
       if (isForGateway(request)) byFetch(request, response);
       else if (token === undefined && isFromElsewhere(request)) refuseHost(request, response);
-      else byRpc(request, response);
+      else {
+        cutStalledBody(request);
+        byRpc(request, response);
+      }
     },
   });
   log.info("control plane listens", { url: onePort.url });

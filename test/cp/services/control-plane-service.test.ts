@@ -37,6 +37,19 @@ describe("stopping an instance", () => {
     await expect(fleet.client.stopInstance({ instance: "web" })).rejects.toThrow(/node "n1" does not answer$/);
   });
 
+  it.each(["", "nonsense", "ftp://n1.test"])("is refused if its node's address is %j", async (address) => {
+    const { fleet, agent } = await startedFleet();
+    const elsewhere = fleet.addSilentAgent({ nodeId: "n2", address });
+    elsewhere.instances.set(idOf(7), instanceOf({ id: idOf(7), nodeId: "n2" }));
+    await elsewhere.report();
+    const stopping = fleet.client.stopInstance({ instance: idOf(7) });
+    await expect(stopping).rejects.toMatchObject({
+      reason: Reason.NODE_UNREACHABLE,
+      message: `Cannot stop instance "${idOf(7)}": node "n2" has no address at which it can be dialled`,
+    });
+    expect(agent.orders).not.toContain("stopInstance");
+  });
+
   it("answers although the report of it is late, and does not wait for ever", async () => {
     const { fleet, agent } = await startedFleet();
     agent.quiet = true;
