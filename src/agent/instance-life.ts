@@ -150,8 +150,9 @@ export function createInstanceLife(initial: InstanceRecord, deps: LifeDeps): Ins
   };
 
   const awaitRestart = (): void => {
-    const waitMs = Math.max(0, (record.nextRestartMs ?? 0) - clock.nowMs());
-    cancelTimer = clock.after(waitMs, () => {
+    const leftMs = Math.max(0, (record.nextRestartMs ?? 0) - clock.nowMs());
+    // A clock that was set back since makes no wait longer than the policy's longest.
+    cancelTimer = clock.after(Math.min(leftMs, record.policy.backoffMaxMs), () => {
       if (record.state !== "backoff" || shuttingDown) return;
       commit(restarting(record), "observation", "");
       launching = launch();

@@ -57,6 +57,18 @@ describe("after kill -9 of the agent", () => {
     });
   });
 
+  test("a clock that was set back makes no wait longer than the policy's longest", async () => {
+    const node = createTestNode();
+    await node.supervisor.start(orderOf("a", { policy: { ...always, backoffMax: { seconds: 5n } } }));
+    node.runtime.guests[0]?.end({ kind: "trapped", message: "x" });
+    await settle();
+    node.clock.setBack(86_400_000);
+    node.reboot();
+    expect(node.supervisor.get(idOf("a")).state).toBe("backoff");
+    await node.clock.advance(5_000);
+    expect(node.supervisor.get(idOf("a"))).toMatchObject({ state: "running", restartCount: 1 });
+  });
+
   test("a wait for a restart goes on where it was", async () => {
     const node = createTestNode();
     await node.supervisor.start(orderOf("a", { policy: { ...always, maxRetries: 3 } }));

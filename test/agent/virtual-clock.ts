@@ -4,6 +4,8 @@ import type { Clock, Entropy } from "../../src/clock.ts";
 export type VirtualClock = Clock & {
   /** Moves time on and runs what falls due, in order, letting promises settle in between. */
   advance(ms: number): Promise<void>;
+  /** Sets the time of day back; what waits does not wait longer for it. */
+  setBack(ms: number): void;
   /** Timers that wait. */
   readonly waiting: number;
 };
@@ -18,6 +20,10 @@ export function createVirtualClock(startMs = 1_700_000_000_000): VirtualClock {
       const id = ++order;
       timers.set(id, { atMs: nowMs + delayMs, action });
       return () => timers.delete(id);
+    },
+    setBack(ms) {
+      nowMs -= ms;
+      for (const timer of timers.values()) timer.atMs -= ms;
     },
     get waiting() {
       return timers.size;
