@@ -29,7 +29,7 @@ export function openLogFiles(options: {
   const { dir, log } = options;
   const fileMaxBytes = options.fileMaxBytes ?? 512 * 1024;
   let isFailing = false;
-  mkdirSync(dir, { recursive: true });
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
 
   const fileOf = (id: string): string => join(dir, `${id}.log`);
   const olderOf = (id: string): string => `${fileOf(id)}.1`;

@@ -44,7 +44,7 @@ export async function openModuleStore(options: ModuleStoreOptions): Promise<Modu
   const { dir, clock, log } = options;
   const moduleMaxBytes = options.moduleMaxBytes ?? MODULE_MAX_BYTES;
   const totalMaxBytes = options.totalMaxBytes ?? 4 * 1024 * 1024 * 1024;
-  await mkdir(dir, { recursive: true });
+  await mkdir(dir, { recursive: true, mode: 0o700 });
   /** Held modules with their lengths, least recently used first. */
   const held = new Map<string, number>(await readHeld(dir));
 

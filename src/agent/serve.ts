@@ -98,7 +98,8 @@ export async function serveAgent(options: AgentOptions): Promise<RunningAgent> {
     for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
   };
   try {
-    // The journal holds environment variables, which may be secrets: nobody else on the machine may read it.
+    // The journal holds environment variables, which may be secrets: nobody else on the machine may read it. In a folder
+    // that was there before and is open to others, everything below is made so by itself.
     await mkdir(dataDir, { recursive: true, mode: 0o700 }).catch(unusable(dataDir));
     const lock = await lockDataFolder(dataDir, entropy).catch(unusable(dataDir));
     undo.push(() => lock.release());

@@ -4,6 +4,7 @@ import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { fault, Reason } from "../fault.ts";
 import { InstanceSchema, InstanceSpecSchema } from "../gen/wasmatrix/v1/instance_pb.ts";
+import { createPrivateFile } from "../providers/private-file.ts";
 import { instanceFromRecord, recordFromInstance, type InstanceRecord } from "./instance-record.ts";
 import type { Durability, Journal, JournalProblem } from "./journal.ts";
 
@@ -57,6 +58,7 @@ const SCHEMA = `
 `;
 
 function openDatabase(file: string): DatabaseSync {
+  createPrivateFile(file);
   const database = new DatabaseSync(file);
   try {
     database.exec("PRAGMA busy_timeout = 2000");

@@ -58,7 +58,7 @@ export function openComponentCache(
       const target = path(digest);
       writes += 1;
       const draft = `${target}.${process.pid}-${writes}`;
-      await mkdir(dirname(target), { recursive: true });
+      await mkdir(dirname(target), { recursive: true, mode: 0o700 });
       try {
         await writeFile(draft, entryFromComponent(component));
         await rename(draft, target);

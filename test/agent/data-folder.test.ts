@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -8,6 +8,8 @@ import { lockDataFolder } from "../../src/agent/data-folder-lock.ts";
 import { isNodeId, nodeIdFromHostname, settleNodeId } from "../../src/agent/node-id.ts";
 import { systemEntropy } from "../../src/clock.ts";
 import { Reason } from "../../src/fault.ts";
+import { CapabilityType } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
+import { dataFolder, exampleModule, runAgent, start } from "./real-agent.ts";
 
 let dataDir: string;
 beforeEach(async () => {
@@ -48,6 +50,19 @@ describe("the lock of a data folder", () => {
     const results = await Promise.allSettled(Array.from({ length: 8 }, () => lockDataFolder(dataDir, systemEntropy)));
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
   });
+});
+
+test("what an agent holds is kept from other users, also in a folder that is open to them", async () => {
+  const opened = dataFolder();
+  await chmod(opened, 0o755);
+  const agent = await runAgent({ dataDir: opened });
+  const assignments = [{ type: CapabilityType.KV, permissions: ["kv:read", "kv:write"] }];
+  await start(agent.rpc, "counter", exampleModule("http-counter"), { name: "counter", assignments });
+  expect(await (await fetch(`${agent.ingressUrl}/-/counter/`)).text()).toContain("1");
+  const modes = new Map<string, number>();
+  for (const name of await readdir(opened)) modes.set(name, (await stat(join(opened, name))).mode & 0o077);
+  for (const name of ["journal.sqlite", "journal.sqlite-wal", "kv.sqlite", "kv.sqlite-wal", "modules", "logs", "cache"])
+    expect([name, modes.get(name)]).toEqual([name, 0]);
 });
 
 describe("a node's id", () => {

@@ -6,6 +6,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fault, isFault, Reason } from "../../fault.ts";
+import { createPrivateFile } from "../private-file.ts";
 import type { KvLimits, KvProvider } from "./kv.ts";
 import { kvLimitsFrom } from "./kv-checks.ts";
 import { createLocalKv, type KvTable } from "./local-kv.ts";
@@ -54,6 +55,7 @@ function openDatabase(file: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     mkdirSync(dirname(file), { recursive: true });
+    createPrivateFile(file);
     database = new DatabaseSync(file, { timeout: LOCK_WAIT_MS });
     // NORMAL: a commit is in the operating system's hands when the call returns; the disk is waited for at checkpoints.
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216");
