@@ -9,8 +9,8 @@ export interface BytePipe {
   end(): void;
   /** No more bytes come and the reader shall know why. */
   fail(error: Error): void;
-  /** Throws away the bytes that wait and says how many they were. */
-  clear(): number;
+  /** Throws away the pieces that wait and says how many bytes each had. */
+  clear(): readonly number[];
 }
 
 /** What the writer wants to hear of the reader. */
@@ -75,7 +75,7 @@ export function createBytePipe({ onTaken, onReturn }: BytePipeOptions): BytePipe
     end: () => settle({ kind: "ended" }),
     fail: (error) => settle({ kind: "failed", error }),
     clear() {
-      const waitingBytes = chunks.reduce((sum, bytes) => sum + bytes.length, 0);
+      const waitingBytes = chunks.map(({ length }) => length);
       chunks = [];
       return waitingBytes;
     },

@@ -21,6 +21,12 @@ const NESTED_DEPTH_MAX = 16;
 /** What is read of a component on the agent's thread, all its modules together; a JavaScript engine has 40 kB. */
 const OUTSIDE_MAX_BYTES = 8 * 1024 * 1024;
 
+/** Sections at all depths together; a large component has some thousands. */
+const NESTED_SECTIONS_MAX = 100_000;
+
+/** What a core module counts for; its custom sections are passed over. */
+const SECTIONS_OF_MODULE = 10;
+
 const READ_SECTIONS: ReadonlySet<number> = new Set([
   SECTION.coreInstance,
   SECTION.instance,
@@ -30,7 +36,7 @@ const READ_SECTIONS: ReadonlySet<number> = new Set([
 ]);
 
 /** How far the reading of a component has come. */
-type Reading = { depth: number; leftBytes: number };
+type Reading = { depth: number; leftBytes: number; leftSections: number };
 
 /**
  * What may be a name inside a component. The format allows core modules any text, and jco 0.15 writes names into its
@@ -42,7 +48,7 @@ const SAFE_NAME = /^[A-Za-z0-9 !#$%&()*+,\-./:;<=>?@[\]^_{|}~]*$/;
 /** Reads the outside of a component; throws `MODULE_MALFORMED`, also for names that no compiler makes. */
 export function componentFromBytes(bytes: Uint8Array): Component {
   const sections = sectionsFromBytes(bytes);
-  assertNestedNames(bytes, sections, { depth: 0, leftBytes: OUTSIDE_MAX_BYTES });
+  assertNestedNames(bytes, sections, { depth: 0, leftBytes: OUTSIDE_MAX_BYTES, leftSections: NESTED_SECTIONS_MAX });
   const names = (id: number, readName: (reader: WasmReader) => string): string[] =>
     sections
       .filter((section) => section.id === id)
@@ -101,10 +107,13 @@ function skipExternDescription(reader: WasmReader): void {
 
 function assertNestedNames(bytes: Uint8Array, sections: readonly WasmSection[], reading: Reading): void {
   if (reading.depth > NESTED_DEPTH_MAX) throw malformed(`components are nested more than ${NESTED_DEPTH_MAX} deep`);
+  reading.leftSections -= sections.length;
+  if (reading.leftSections < 0) throw malformed(`inside it are more than ${NESTED_SECTIONS_MAX} sections`);
   for (const section of sections) {
     const body = bytes.subarray(section.bodyStart, section.end);
     const reader = new WasmReader(bytes, section.bodyStart, section.end);
     if (section.id === SECTION.coreModule) {
+      reading.leftSections -= SECTIONS_OF_MODULE;
       charge(reading, outsideBytes(body));
       const { imports, exports } = coreModuleFromBytes(body);
       for (const { module, name } of imports) assertSafeNames(module, name);

@@ -1,6 +1,6 @@
 /** What a core module says of itself: imports, exports and the types of its functions. */
 import { fault, Reason } from "../fault.ts";
-import { malformed, sectionsFromBytes, WasmReader, type WasmSection } from "./wasm-reader.ts";
+import { coreSectionsFromBytes, malformed, WasmReader, type WasmSection } from "./wasm-reader.ts";
 
 /** A value type as it matters here: what JSON can carry, or not. */
 export type ValueType = "i32" | "i64" | "f32" | "f64" | "v128" | "reference";
@@ -25,7 +25,7 @@ export type CoreExport = {
 /** The outside of a core module. */
 export type CoreModule = { readonly imports: readonly CoreImport[]; readonly exports: readonly CoreExport[] };
 
-const SECTION = { type: 1, import: 2, function: 3, export: 7 } as const;
+const SECTION = { type: 1, import: 2, function: 3, table: 4, memory: 5, export: 7, element: 9 } as const;
 
 /**
  * How large a section may be that is read here, on the agent's thread: reading takes about 50 ms for a megabyte.
@@ -35,7 +35,11 @@ const SECTION_MAX_BYTES: Readonly<Record<number, number>> = {
   [SECTION.type]: 1024 * 1024,
   [SECTION.import]: 1024 * 1024,
   [SECTION.function]: 4 * 1024 * 1024,
+  [SECTION.table]: 64 * 1024,
+  [SECTION.memory]: 1024,
   [SECTION.export]: 1024 * 1024,
+  // Not read here: every entry takes at least a byte, and becomes eight on the heap of the guest's thread.
+  [SECTION.element]: 1024 * 1024,
 };
 
 const EXTERN_KINDS: readonly ExternKind[] = ["function", "table", "memory", "global", "tag"];
@@ -56,11 +60,11 @@ export function coreModuleFromBytes(bytes: Uint8Array): CoreModule {
   const functionTypes: number[] = [];
   const imports: CoreImport[] = [];
   const exports: CoreExport[] = [];
-  for (const section of sectionsFromBytes(bytes)) {
+  for (const section of coreSectionsFromBytes(bytes)) {
     assertReadable(section);
     const reader = new WasmReader(bytes, section.bodyStart, section.end);
     if (section.id === SECTION.type)
-      for (const group of reader.vector(() => readRecursionGroup(reader))) types.push(...group);
+      for (const group of reader.vector(() => readRecursionGroup(reader))) for (const type of group) types.push(type);
     if (section.id === SECTION.import)
       for (const item of reader.vector(() => readImport(reader, functionTypes))) imports.push(item);
     if (section.id === SECTION.function)
@@ -71,9 +75,29 @@ export function coreModuleFromBytes(bytes: Uint8Array): CoreModule {
   return { imports, exports };
 }
 
+/** How much of what all modules of a process share the engine takes for a module. */
+export type EngineShare = { readonly typeSection: Uint8Array; readonly functionCount: number };
+
+/** What a module takes of it; only counts are read. Throws `MODULE_MALFORMED`. */
+export function engineShareFromBytes(bytes: Uint8Array): EngineShare {
+  let typeSection = new Uint8Array();
+  let functionCount = 0;
+  for (const { id, bodyStart, end } of coreSectionsFromBytes(bytes)) {
+    if (id === SECTION.type) typeSection = new Uint8Array(bytes.subarray(bodyStart, end));
+    if (id === SECTION.import || id === SECTION.function) functionCount += new WasmReader(bytes, bodyStart, end).u32();
+  }
+  return { typeSection, functionCount };
+}
+
+/** How many types a type section holds, those inside its groups included. */
+export function typeCount(typeSection: Uint8Array): number {
+  const reader = new WasmReader(typeSection, 0, typeSection.length);
+  return reader.vector(() => readRecursionGroup(reader).length).reduce((sum, count) => sum + count, 0);
+}
+
 /** How many bytes `coreModuleFromBytes` reads of a module; what it skips costs nothing. */
 export function outsideBytes(bytes: Uint8Array): number {
-  const read = sectionsFromBytes(bytes).filter(({ id }) => SECTION_MAX_BYTES[id] !== undefined);
+  const read = coreSectionsFromBytes(bytes).filter(({ id }) => SECTION_MAX_BYTES[id] !== undefined);
   return read.reduce((sum, { bodyStart, end }) => sum + end - bodyStart, 0);
 }
 

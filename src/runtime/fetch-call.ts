@@ -4,6 +4,7 @@ import { createBytePipe } from "./byte-pipe.ts";
 import type { GuestCall, SendToGuest } from "./guest-call.ts";
 import { createRequestBody } from "./request-body.ts";
 import type { GuestLimits, GuestRequest, GuestResponse } from "./runtime.ts";
+import { windowCost } from "./worker-protocol.ts";
 
 /** The call, and the promise of its response. */
 export type FetchCall = { readonly call: GuestCall; readonly response: Promise<GuestResponse> };
@@ -27,7 +28,7 @@ export function createFetchCall(request: GuestRequest, { id, limits, send }: Fet
   const pipe = createBytePipe({
     onTaken(bytes) {
       isReaderAwaited = false;
-      if (!isHandled) send({ kind: "responseTaken", bytes });
+      if (!isHandled) send({ kind: "responseTaken", bytes: windowCost(bytes) });
     },
     onReturn: () =>
       abandon(
@@ -49,13 +50,13 @@ export function createFetchCall(request: GuestRequest, { id, limits, send }: Fet
     pipe.fail(why);
     if (isHandled) return;
     // What was not read counts as taken, or a guest that waits for room would wait for good.
-    send({ kind: "responseTaken", bytes: pipe.clear() });
+    send({ kind: "responseTaken", bytes: pipe.clear().reduce((sum, bytes) => sum + windowCost(bytes), 0) });
     body.stop(why.message);
   }
 
   function acceptBody(bytes: Uint8Array): void {
     responseBytes += bytes.length;
-    if (isAbandoned) return send({ kind: "responseTaken", bytes: bytes.length });
+    if (isAbandoned) return send({ kind: "responseTaken", bytes: windowCost(bytes.length) });
     if (responseBytes <= limits.responseBodyMaxBytes) return pipe.write(bytes);
     const why = `Cannot finish call of instance "${id}": the response body exceeds ${limits.responseBodyMaxBytes} bytes (responseBodyMaxBytes)`;
     abandon(fault(Reason.BODY_TOO_LARGE, why, { subject: "responseBodyMaxBytes" }));

@@ -1,7 +1,7 @@
 /** Rewrites the memories and tables of a core module so that growing them answers -1 at the limit. */
 import { fault, Reason } from "../fault.ts";
 import { readLimits, readValueType } from "./core-module.ts";
-import { lebFromUnsigned, sectionsFromBytes, WasmReader } from "./wasm-reader.ts";
+import { coreSectionsFromBytes, lebFromUnsigned, WasmReader } from "./wasm-reader.ts";
 
 /** Bytes of one page of linear memory. */
 export const PAGE_BYTES: number = 65_536;
@@ -11,6 +11,12 @@ export const PAGE_BYTES: number = 65_536;
  * outgrows it ends the whole process instead of the thread (measured on Node 26), so their limit is well below.
  */
 export const TABLE_ENTRIES_MAX: bigint = 262_144n;
+
+/**
+ * Memories that a guest may have. Each reserves some 8 GB of addresses however small it is, and the process has room
+ * for about 16,000. Compilers make one.
+ */
+export const MEMORIES_MAX: number = 8;
 
 /** What the memories and tables that a module defines begin with, one number for each. */
 export type InitialSizes = { readonly memoryPages: readonly bigint[]; readonly tableEntries: readonly bigint[] };
@@ -25,7 +31,7 @@ const TABLE_WITH_INITIAL_VALUE = 0x40;
 /** Reads the initial sizes. Imported memories and tables are not counted: another module of the guest defines them. */
 export function initialSizes(module: Uint8Array): InitialSizes {
   const sizes: { memoryPages: bigint[]; tableEntries: bigint[] } = { memoryPages: [], tableEntries: [] };
-  for (const section of sectionsFromBytes(module)) {
+  for (const section of coreSectionsFromBytes(module)) {
     const reader = new WasmReader(module, section.bodyStart, section.end);
     if (section.id === SECTION.memory) sizes.memoryPages.push(...reader.vector(() => readLimits(reader).minimum));
     if (section.id === SECTION.table) sizes.tableEntries.push(...reader.vector(() => readTable(reader).minimum));
@@ -37,7 +43,7 @@ export function initialSizes(module: Uint8Array): InitialSizes {
 export function capGrowth(module: Uint8Array, caps: GrowthCaps): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = [];
   let copiedTo = 0;
-  for (const section of sectionsFromBytes(module)) {
+  for (const section of coreSectionsFromBytes(module)) {
     if (section.id !== SECTION.memory && section.id !== SECTION.table) continue;
     const reader = new WasmReader(module, section.bodyStart, section.end);
     const body =
@@ -60,6 +66,7 @@ export function capGrowth(module: Uint8Array, caps: GrowthCaps): Uint8Array<Arra
  * and an equal share of what is left. Nearly every guest has one memory, which gets all. Throws `LIMIT_INVALID`.
  */
 export function sharedMemoryPages(initialPages: readonly bigint[], pagesMax: number): bigint[] {
+  assertMemoryCount(initialPages.length);
   return sharedOut(initialPages, BigInt(pagesMax), (initial) =>
     fault(
       Reason.LIMIT_INVALID,
@@ -77,6 +84,12 @@ export function sharedTableEntries(initialEntries: readonly bigint[]): bigint[] 
       `Cannot host module: its tables begin with ${initial} entries (at most ${TABLE_ENTRIES_MAX})`,
     ),
   );
+}
+
+/** Throws `MODULE_KIND_UNSUPPORTED` for more memories than a guest may have. */
+export function assertMemoryCount(count: number): void {
+  if (count <= MEMORIES_MAX) return;
+  throw fault(Reason.MODULE_KIND_UNSUPPORTED, `Cannot host module: it has ${count} memories (at most ${MEMORIES_MAX})`);
 }
 
 function sharedOut(initial: readonly bigint[], max: bigint, refusal: (initial: bigint) => Error): bigint[] {

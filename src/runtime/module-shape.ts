@@ -2,7 +2,7 @@
 import { fault, Reason } from "../fault.ts";
 import { componentFromBytes, type Component } from "./component.ts";
 import { coreModuleFromBytes, type CoreModule } from "./core-module.ts";
-import { initialSizes, sharedTableEntries } from "./growth-cap.ts";
+import { assertMemoryCount, initialSizes, sharedTableEntries } from "./growth-cap.ts";
 import { PREVIEW1_FUNCTIONS } from "./guest/preview1.ts";
 import type { ModuleShape } from "./runtime.ts";
 import { handlerExport, isHostedImport } from "./wasi-interfaces.ts";
@@ -42,7 +42,9 @@ function componentKind(exports: readonly string[]): string {
 }
 
 function shapeFromCoreModule(bytes: Uint8Array, { imports, exports }: CoreModule): ModuleShape {
-  sharedTableEntries(initialSizes(bytes).tableEntries);
+  const { memoryPages, tableEntries } = initialSizes(bytes);
+  assertMemoryCount(memoryPages.length);
+  sharedTableEntries(tableEntries);
   const unknown = imports.find(
     ({ module, name, kind }) => module !== PREVIEW1 || kind !== "function" || !PREVIEW1_FUNCTIONS.includes(name),
   );

@@ -5,6 +5,7 @@ import { componentFromBytes } from "./component.ts";
 import type { CachedComponent, ComponentCache } from "./component-cache.ts";
 import type { ComponentCompiler } from "./component-compiler.ts";
 import { coreModuleFromBytes, type FunctionType } from "./core-module.ts";
+import { engineAccount } from "./engine-account.ts";
 import { capGrowth, initialSizes, PAGE_BYTES, sharedMemoryPages, sharedTableEntries } from "./growth-cap.ts";
 import { shapeFromBytes, shapeFromComponent } from "./module-shape.ts";
 import { handlerExport } from "./wasi-interfaces.ts";
@@ -91,11 +92,15 @@ export function createProgramStore({
   };
 }
 
-/** Compiles core code off this thread, without any cap; the engine's complaint becomes `MODULE_MALFORMED`. */
+/** Compiles core code off this thread, without any cap; the engine's complaint becomes `MODULE_MALFORMED`. Throws what `EngineAccount.charge` throws. */
 export async function compileCore(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
+  const charge = engineAccount.charge(bytes);
   try {
-    return await WebAssembly.compile(bytes);
+    const compiled = await WebAssembly.compile(bytes);
+    charge.track(compiled);
+    return compiled;
   } catch (error) {
+    charge.release();
     if (!(error instanceof WebAssembly.CompileError)) throw error;
     throw malformed(`the engine refuses it, ${error.message.replace(/^WebAssembly\.compile\(\): /, "")}`, error);
   }

@@ -17,6 +17,7 @@ export type WasmLayer = "module" | "component";
 
 const MAGIC = [0x00, 0x61, 0x73, 0x6d] as const;
 const HEADER_BYTES = 8;
+const CUSTOM_SECTION = 0;
 const NAME_MAX_BYTES = 100_000;
 
 /** Sections of one module or component. Compilers make dozens, and hundreds for large components. */
@@ -51,6 +52,17 @@ export function sectionsFromBytes(bytes: Uint8Array): readonly WasmSection[] {
     reader.skip(size);
     sections.push({ id, start, bodyStart, end: reader.offset });
     if (sections.length > SECTIONS_MAX) throw malformed(`it has more than ${SECTIONS_MAX} sections`);
+  }
+  return sections;
+}
+
+/** The same of a core module, where each section but custom ones may be there once; what is read of it is bounded by that. */
+export function coreSectionsFromBytes(bytes: Uint8Array): readonly WasmSection[] {
+  const seen = new Set<number>();
+  const sections = sectionsFromBytes(bytes);
+  for (const { id } of sections) {
+    if (id !== CUSTOM_SECTION && seen.has(id)) throw malformed(`it has section ${id} twice`);
+    seen.add(id);
   }
   return sections;
 }

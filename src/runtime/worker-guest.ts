@@ -17,7 +17,14 @@ import type { GuestThreads } from "./guest-threads.ts";
 import { createInvokeCall } from "./invoke-call.ts";
 import { afterLong } from "./long-timer.ts";
 import type { Ending, Guest, GuestKind, GuestStart } from "./runtime.ts";
-import { transferable, type FromGuest, type GuestBoot, type GuestProgram, type ToGuest } from "./worker-protocol.ts";
+import {
+  transferable,
+  windowCost,
+  type FromGuest,
+  type GuestBoot,
+  type GuestProgram,
+  type ToGuest,
+} from "./worker-protocol.ts";
 
 /** What `startWorkerGuest` needs beside the start order. */
 export type WorkerGuestDeps = {
@@ -60,6 +67,8 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
   let current: QueuedCall | undefined;
   let ending: Ending | undefined;
   let isDraining = false;
+  /** Output taken that the guest has not been told of, as `windowCost` counts. */
+  let outputTaken = 0;
   /** Resolves when a guest that drains has no call left, or has ended. */
   const idle = Promise.withResolvers<void>();
   let cancelTimer = afterLong(clock, limits.startTimeoutMs, () => exceed("startTimeoutMs"));
@@ -135,12 +144,23 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
         return end({ kind: "host-failed", message: message.message });
       case "output":
         start.host.output(message.stream, message.bytes);
-        return send({ kind: "outputTaken", bytes: message.bytes.length });
+        return takeOutput(windowCost(message.bytes.length));
       case "kv":
         return void answerKv(message.call);
       default:
         if (current?.call.accept(message) === true) finishCall();
     }
+  }
+
+  /** Told once a turn: a guest that floods its output gets no second window within the same turn of the event loop. */
+  function takeOutput(bytes: number): void {
+    if (outputTaken === 0) setImmediate(tellOutputTaken);
+    outputTaken += bytes;
+  }
+
+  function tellOutputTaken(): void {
+    send({ kind: "outputTaken", bytes: outputTaken });
+    outputTaken = 0;
   }
 
   async function answerKv(call: Parameters<GuestStart["host"]["kv"]>[0]): Promise<void> {

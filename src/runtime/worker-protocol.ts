@@ -49,11 +49,11 @@ export type ToGuest =
   | { readonly kind: "bodyChunk"; readonly bytes: Uint8Array }
   | { readonly kind: "bodyEnd" }
   | { readonly kind: "bodyFailed"; readonly message: string }
-  /** Bytes of the response that have left; the guest may write as many more. */
+  /** What has left of the response, as `windowCost` counts; the guest may write as much more. */
   | { readonly kind: "responseTaken"; readonly bytes: number }
   /** Nobody reads the response any more; the guest's writes fail from here on. */
   | { readonly kind: "responseClosed"; readonly message: string }
-  /** Bytes of output that have been taken. */
+  /** Output that has been taken, as `windowCost` counts. */
   | { readonly kind: "outputTaken"; readonly bytes: number }
   /** Answers `kv`. */
   | { readonly kind: "kvAnswer"; readonly answer: KvAnswer }
@@ -87,6 +87,13 @@ export function transferable(message: ToGuest | FromGuest): ArrayBuffer[] {
   if (message.kind !== "bodyChunk" && message.kind !== "body" && message.kind !== "output") return [];
   return message.bytes.buffer instanceof ArrayBuffer ? [message.bytes.buffer] : [];
 }
+
+/** What a piece of output or of a response counts for in its window: a flood of single bytes is a flood of messages. */
+export function windowCost(bytes: number): number {
+  return bytes + MESSAGE_COST_BYTES;
+}
+
+const MESSAGE_COST_BYTES = 4096;
 
 /** Output bytes that a guest may be ahead of the agent; a guest that floods its output waits. */
 export const OUTPUT_WINDOW_BYTES: number = 256 * 1024;

@@ -134,6 +134,23 @@ describe("a command", () => {
     await guest.kill();
   });
 
+  it("that writes byte by byte is held to a few writes in one turn of the agent's event loop", async () => {
+    let writes = 0;
+    const host = { ...recordingHost(), output: (): void => void (writes += 1) };
+    const dripping = command("(loop $more (call $write (i32.const 1) (i32.const 1024) (i32.const 1)) (br $more))");
+    const guest = await runtime.start(guestStart(dripping, { host }));
+    await vi.waitFor(() => expect(writes).toBeGreaterThan(1_000), { timeout: 20_000 });
+    let most = 0;
+    for (let turn = 0; turn < 100; turn++) {
+      const before = writes;
+      await new Promise((resolve) => setImmediate(resolve));
+      most = Math.max(most, writes - before);
+    }
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(128);
+    await guest.kill();
+  });
+
   it("that never leaves its start function is not started, and nothing remains of it", async () => {
     const looping = command("", "(func $forever (loop br 0)) (start $forever)");
     await expect(runtime.start(guestStart(looping, { limits: { startTimeoutMs: 100 } }))).rejects.toMatchObject({

@@ -180,6 +180,51 @@ describe("inspecting a module", () => {
     expect((await runtime.inspect(table(262_144))).kind).toBe("functions");
   });
 
+  it("refuses what would use up the process around the guest: many memories, large tables' contents, many of anything", async () => {
+    const memories = (count: number): string => `(module ${"(memory 0)".repeat(count)} (func (export "f")))`;
+    await expect(runtime.inspect(await wasm(memories(9)))).rejects.toMatchObject({
+      reason: Reason.MODULE_KIND_UNSUPPORTED,
+      message: "Cannot host module: it has 9 memories (at most 8)",
+    });
+    expect((await runtime.inspect(await wasm(memories(8)))).kind).toBe("functions");
+    const elements = (count: number): string => `(module (func $f (export "f")) (elem func ${"$f ".repeat(count)}))`;
+    await expect(runtime.inspect(wasmFromWat(elements(1_048_577)))).rejects.toMatchObject({
+      reason: Reason.MODULE_KIND_UNSUPPORTED,
+      message: expect.stringContaining("section 9 "),
+    });
+    expect((await runtime.inspect(wasmFromWat(elements(1_000_000)))).kind).toBe("functions");
+    const types = (count: number): string => `(module ${"(type (func))".repeat(count)} (func (export "f")))`;
+    await expect(runtime.inspect(wasmFromWat(types(20_001)))).rejects.toMatchObject({
+      reason: Reason.MODULE_KIND_UNSUPPORTED,
+    });
+    expect((await runtime.inspect(wasmFromWat(types(20_000)))).kind).toBe("functions");
+  });
+
+  it("refuses sections that come again, in a module and in one inside a component, and too many inside components", async () => {
+    const module = wasmFromWat(`(module (func (export "f")))`);
+    const typeSection = [1, 4, 1, 0x60, 0, 0];
+    const twice = Uint8Array.from([...module.subarray(0, 8), ...typeSection, ...module.subarray(8)]);
+    const wrapped = (layer: number, bytes: readonly number[]): number[] => [
+      layer,
+      ...lebFromUnsigned(BigInt(bytes.length)),
+      ...bytes,
+    ];
+    const component = (parts: readonly number[]): number[] => [0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0, ...parts];
+    for (const bytes of [twice, Uint8Array.from(component(wrapped(1, [...twice])))]) {
+      await expect(runtime.inspect(bytes)).rejects.toMatchObject({
+        reason: Reason.MODULE_MALFORMED,
+        message: "Cannot read module: it has section 1 twice",
+      });
+    }
+    const inner = wrapped(4, component(Array.from({ length: 9_000 }, () => [0, 1, 0]).flat()));
+    await expect(
+      runtime.inspect(Uint8Array.from(component(Array.from({ length: 12 }, () => inner).flat()))),
+    ).rejects.toMatchObject({ message: expect.stringContaining("more than 100000 sections") });
+    await expect(
+      runtime.inspect(Uint8Array.from(component(Array.from({ length: 11 }, () => inner).flat()))),
+    ).rejects.toMatchObject({ reason: Reason.MODULE_KIND_UNSUPPORTED });
+  });
+
   it("refuses at once what would take long to read, and reads what is merely large", async () => {
     const module = (section: number, bytes: Uint8Array): Uint8Array =>
       Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, section, ...lebFromUnsigned(BigInt(bytes.length)), ...bytes]);

@@ -1,6 +1,6 @@
 /** The guest thread's side of the line to the agent: posting, and waiting without an event loop. */
 import { receiveMessageOnPort, type MessagePort } from "node:worker_threads";
-import { OUTPUT_WINDOW_BYTES, transferable, type FromGuest, type ToGuest } from "../worker-protocol.ts";
+import { OUTPUT_WINDOW_BYTES, transferable, windowCost, type FromGuest, type ToGuest } from "../worker-protocol.ts";
 
 /** Longest single wait of `sleepMs`; longer sleeps are made of several. */
 const WAIT_MAX_MS = 2 ** 31 - 1;
@@ -93,11 +93,11 @@ export function openAgentChannel(port: MessagePort, wake: SharedArrayBuffer): Ag
     writeOutput(stream, bytes) {
       for (let offset = 0; offset < bytes.length; offset += OUTPUT_WINDOW_BYTES) {
         const piece = new Uint8Array(bytes.subarray(offset, offset + OUTPUT_WINDOW_BYTES));
-        while (outputAheadBytes > 0 && outputAheadBytes + piece.length > OUTPUT_WINDOW_BYTES) {
+        while (outputAheadBytes > 0 && outputAheadBytes + windowCost(piece.length) > OUTPUT_WINDOW_BYTES) {
           const message = wait();
           if (message !== undefined && !isAbsorbed(message)) deferred.push(message);
         }
-        outputAheadBytes += piece.length;
+        outputAheadBytes += windowCost(piece.length);
         channel.post({ kind: "output", stream, bytes: piece });
       }
     },

@@ -1,5 +1,5 @@
 /** One HTTP exchange in the guest's thread: where the request body comes from and where the response goes. */
-import { RESPONSE_WINDOW_BYTES, type ToGuest } from "../worker-protocol.ts";
+import { RESPONSE_WINDOW_BYTES, windowCost, type ToGuest } from "../worker-protocol.ts";
 import type { AgentChannel } from "./agent-channel.ts";
 import type { MessagePump } from "./message-pump.ts";
 import { STREAM_CLOSED, streamFailure, type ByteSink, type ByteSource } from "./wasi-io.ts";
@@ -30,6 +30,8 @@ export function createHttpExchange(request: RequestMessage, channel: AgentChanne
       kind: request.hasBody ? "idle" : "ended",
     };
   let aheadBytes = 0;
+  /** Once is enough until there is news: a guest that polls would send a flood. */
+  let isReaderAsked = false;
   let closedWhy: string | undefined;
   let isHeadSent = false;
   let isFinished = false;
@@ -48,6 +50,7 @@ export function createHttpExchange(request: RequestMessage, channel: AgentChanne
         return;
       case "responseTaken":
         aheadBytes -= message.bytes;
+        isReaderAsked = false;
         return;
       case "responseClosed":
         closedWhy = message.message;
@@ -79,9 +82,13 @@ export function createHttpExchange(request: RequestMessage, channel: AgentChanne
       if (closedWhy !== undefined || isFinished) throw STREAM_CLOSED;
       return Math.max(0, RESPONSE_WINDOW_BYTES - aheadBytes);
     },
-    request: () => channel.post({ kind: "awaitReader" }),
+    request() {
+      if (isReaderAsked) return;
+      isReaderAsked = true;
+      channel.post({ kind: "awaitReader" });
+    },
     write(bytes) {
-      aheadBytes += bytes.length;
+      aheadBytes += windowCost(bytes.length);
       channel.post({ kind: "body", bytes: new Uint8Array(bytes) });
     },
   };

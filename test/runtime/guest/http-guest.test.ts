@@ -12,6 +12,7 @@ import {
 } from "../../../src/runtime/guest/lift-budget.ts";
 import type { FromGuest, GuestBoot, GuestProgram } from "../../../src/runtime/worker-protocol.ts";
 import { PROBE } from "../probe-guest.ts";
+import { windowCost } from "../../../src/runtime/worker-protocol.ts";
 import { wasmFromWat } from "../wat.ts";
 import { openGuestLine, type GuestLine } from "./guest-line.ts";
 
@@ -145,7 +146,7 @@ describe("the line to the agent", () => {
     const { channel } = line;
     channel.writeOutput("stdout", new Uint8Array(200_000));
     line.post({ kind: "bodyEnd" });
-    line.post({ kind: "outputTaken", bytes: 200_000 });
+    line.post({ kind: "outputTaken", bytes: windowCost(200_000) });
     line.post({ kind: "responseTaken", bytes: 1 });
     channel.writeOutput("stdout", new Uint8Array(200_000));
     expect(line.said().map(({ kind }) => kind)).toEqual(["output", "output"]);
@@ -154,7 +155,7 @@ describe("the line to the agent", () => {
       { kind: "responseTaken", bytes: 1 },
       undefined,
     ]);
-    line.post({ kind: "outputTaken", bytes: 200_000 });
+    line.post({ kind: "outputTaken", bytes: windowCost(200_000) });
     expect(channel.poll()).toBeUndefined();
     line.post({ kind: "bodyEnd" });
     channel.writeOutput("stderr", new Uint8Array(600_000 - 524_288));

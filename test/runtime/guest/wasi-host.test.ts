@@ -13,7 +13,7 @@ import {
 import { createWasiHost, type WasiHost } from "../../../src/runtime/guest/wasi-host.ts";
 import { InputStream, OutputStream, Pollable, STREAM_CLOSED } from "../../../src/runtime/guest/wasi-io.ts";
 import { WASI_INTERFACES } from "../../../src/runtime/wasi-interfaces.ts";
-import { RESPONSE_WINDOW_BYTES } from "../../../src/runtime/worker-protocol.ts";
+import { RESPONSE_WINDOW_BYTES, windowCost } from "../../../src/runtime/worker-protocol.ts";
 import { openGuestLine, type GuestLine } from "./guest-line.ts";
 
 let line: GuestLine;
@@ -202,7 +202,7 @@ describe("an exchange", () => {
     expect(() => stream.write(new Uint8Array(1))).toThrow("had room for 0");
     const soon = call("wasi:clocks/monotonic-clock", "subscribeDuration", 1_000_000n);
     expect(call("wasi:io/poll", "poll", [stream.subscribe(), soon])).toEqual(Uint32Array.of(1));
-    line.post({ kind: "responseTaken", bytes: 10 });
+    line.post({ kind: "responseTaken", bytes: windowCost(10) });
     stream.subscribe().block();
     expect(stream.checkWrite()).toBe(10n);
     OutgoingBody.finish(body);
