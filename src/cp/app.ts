@@ -175,6 +175,10 @@ function createPages({ reader, metrics, entropy, token }: PagesDeps): Hono {
     const requestId = requestIdFromHeader(context.req.header(REQUEST_ID_HEADER) ?? null, entropy);
     return plainFault(fault(Reason.UNAUTHENTICATED, `Cannot read metrics: ${what}`), requestId);
   });
-  pages.notFound((context) => context.text(`Nothing is served at ${context.req.path}\n`, 404));
+  pages.notFound((context) => context.text(`Nothing is served at ${context.req.path}: ${WHAT_IS}\n`, 404));
   return pages;
 }
+
+/** For who looks at the port with a browser. */
+const WHAT_IS =
+  "instances answer at NAME.localhost and at /-/NAME/, methods of the API at /wasmatrix.v1.ControlPlaneService/METHOD by POST; there are /healthz, /readyz and /metrics";

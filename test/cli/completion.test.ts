@@ -85,6 +85,10 @@ describe("completion in zsh and fish", () => {
     expect(zsh).toMatch(/^#compdef wasmatrix\n/);
     expect(zsh).toContain("'*:argument:_wasmatrix_instances'");
     expect(fish).toContain("-a '(wasmatrix __complete nodes 2>/dev/null)'");
+    // Files are offered where a file is wanted, and nowhere else.
+    expect(fish).toMatch(/ run' -l stdin -r -F /);
+    expect(fish).toMatch(/ run' -l restart -x -a 'never always on-failure' /);
+    expect(fish).toMatch(/ run' -l memory -x -d /);
   });
 
   test("in zsh has quotes that close", async () => {

@@ -21,8 +21,9 @@ export function fishCompletion(commands: readonly CompletionCommand[]): string {
 
 function flagWords({ long, short, description, value }: CompletionFlag): string {
   const names = [`-l ${long.replace(/^--/, "")}`, ...(short === "" ? [] : [`-s ${short.replace(/^-/, "")}`])];
-  const values = value === undefined ? [] : ["-r", ...(valueWords(value) === "" ? [] : [valueWords(value)])];
-  return [...names, ...values, `-d ${quoted(description)}`].join(" ");
+  // -x is -r without files, which fish would otherwise offer behind every flag that takes a value.
+  const values = value === undefined ? [] : [value.kind === "files" ? "-r" : "-x", valueWords(value)];
+  return [...names, ...values, `-d ${quoted(description)}`].filter((word) => word !== "").join(" ");
 }
 
 function valueWords(value: CompletionValue): string {

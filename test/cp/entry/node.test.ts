@@ -61,6 +61,10 @@ describe("a control plane's one port", () => {
   it("says that it lives, whether it is ready, and what it waits for", async () => {
     const controlPlane = await serve();
     expect(await curl(`${controlPlane.url}/healthz`)).toEqual({ status: 200, body: '{"status":"ok"}' });
+    expect(await curl(`${controlPlane.url}/`)).toEqual({
+      status: 404,
+      body: expect.stringMatching(/^Nothing is served at \/: .*\/-\/NAME\/.*\/metrics\n$/) as string,
+    });
     expect(await curl(`${controlPlane.url}/readyz`)).toEqual({
       status: 503,
       body: '{"status":"waiting for first reports","rebuilding":[]}',
