@@ -128,7 +128,12 @@ function writeHead(response: ServerResponse, answer: GuestResponse, id: string):
   } catch (error) {
     throw refused("a header is not valid in HTTP", error);
   }
+  // Out at the end of this turn of the event loop: what the guest sends along with the head goes in the same packet.
+  response.cork();
   response.flushHeaders();
+  setImmediate(() => {
+    if (!response.writableEnded) response.uncork();
+  });
 }
 
 async function pump(body: AsyncIterator<Uint8Array>, response: ServerResponse, signal: AbortSignal): Promise<void> {

@@ -4,7 +4,7 @@ import { createBytePipe } from "./byte-pipe.ts";
 import type { GuestCall, SendToGuest } from "./guest-call.ts";
 import { createRequestBody } from "./request-body.ts";
 import type { GuestLimits, GuestRequest, GuestResponse } from "./runtime.ts";
-import { windowCost } from "./worker-protocol.ts";
+import { RESPONSE_WINDOW_BYTES, windowCost } from "./worker-protocol.ts";
 
 /** The call, and the promise of its response. */
 export type FetchCall = { readonly call: GuestCall; readonly response: Promise<GuestResponse> };
@@ -17,6 +17,9 @@ export type FetchCallOptions = {
   readonly send: SendToGuest;
 };
 
+/** A guest that has filled its window has this much of it back before it would have to ask. */
+const TELL_TAKEN_BYTES = RESPONSE_WINDOW_BYTES / 4;
+
 /** Makes a call. The request's body is not touched before the guest asks for it. */
 export function createFetchCall(request: GuestRequest, { id, limits, send }: FetchCallOptions): FetchCall {
   const response = Promise.withResolvers<GuestResponse>();
@@ -24,11 +27,13 @@ export function createFetchCall(request: GuestRequest, { id, limits, send }: Fet
   let isReaderAwaited = false;
   let isHandled = false;
   let responseBytes = 0;
+  /** What was taken of the response and the guest was not told of, as `windowCost` counts. */
+  let taken = 0;
 
   const pipe = createBytePipe({
     onTaken(bytes) {
-      isReaderAwaited = false;
-      if (!isHandled) send({ kind: "responseTaken", bytes: windowCost(bytes) });
+      taken += windowCost(bytes);
+      if (isReaderAwaited || taken >= TELL_TAKEN_BYTES) tellTaken();
     },
     onReturn: () =>
       abandon(
@@ -43,6 +48,13 @@ export function createFetchCall(request: GuestRequest, { id, limits, send }: Fet
     onFault: (why) => abandon(why),
   });
 
+  /** The guest is told when it waits, or may soon: most responses are over before. */
+  function tellTaken(): void {
+    isReaderAwaited = false;
+    if (!isHandled) send({ kind: "responseTaken", bytes: taken });
+    taken = 0;
+  }
+
   function abandon(why: Fault): void {
     if (isAbandoned) return;
     isAbandoned = true;
@@ -50,7 +62,8 @@ export function createFetchCall(request: GuestRequest, { id, limits, send }: Fet
     pipe.fail(why);
     if (isHandled) return;
     // What was not read counts as taken, or a guest that waits for room would wait for good.
-    send({ kind: "responseTaken", bytes: pipe.clear().reduce((sum, bytes) => sum + windowCost(bytes), 0) });
+    taken += pipe.clear().reduce((sum, bytes) => sum + windowCost(bytes), 0);
+    tellTaken();
     body.stop(why.message);
   }
 
@@ -106,6 +119,7 @@ export function createFetchCall(request: GuestRequest, { id, limits, send }: Fet
           return false;
         case "awaitReader":
           isReaderAwaited = !isAbandoned;
+          if (taken > 0) tellTaken();
           return false;
         case "handled":
           finish(message.isComplete);

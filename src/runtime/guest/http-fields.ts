@@ -71,7 +71,7 @@ export class Fields {
     assertHeader(name, value);
     this.#totalBytes += name.length + value.length;
     if (this.#totalBytes > FIELDS_MAX_BYTES) throw { tag: "invalid-syntax" } satisfies HeaderError;
-    this.#pairs.push([name, Buffer.from(value).toString("latin1")]);
+    this.#pairs.push([name, Buffer.from(value.buffer, value.byteOffset, value.length).toString("latin1")]);
   }
 
   entries(): (readonly [string, Uint8Array])[] {
