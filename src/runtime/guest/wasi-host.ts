@@ -14,7 +14,7 @@ export type WasiHost = Readonly<Record<string, Readonly<Record<string, unknown>>
 /** Makes the host of one guest. */
 export function createWasiHost(channel: AgentChannel, pump: MessagePump, surroundings: GuestSurroundings): WasiHost {
   OutgoingBody.pump = pump;
-  return {
+  return withoutInherited({
     ...ioInterfaces(pump),
     ...cliInterfaces(channel, pump, surroundings),
     ...clockInterfaces(pump),
@@ -22,5 +22,19 @@ export function createWasiHost(channel: AgentChannel, pump: MessagePump, surroun
     ...filesystemInterfaces(),
     ...httpInterfaces(),
     ...keyvalueInterfaces(pump),
-  };
+  });
+}
+
+/**
+ * The glue looks functions up by the names that a component imports, and a component may import any: what JavaScript
+ * objects and classes inherit (`toString`, and `constructor`, which makes functions from text) is not for guests.
+ */
+function withoutInherited(host: WasiHost): WasiHost {
+  for (const functions of Object.values(host)) {
+    Object.setPrototypeOf(functions, null);
+    for (const value of Object.values(functions)) {
+      if (typeof value === "function" && "prototype" in value) Object.setPrototypeOf(value, null);
+    }
+  }
+  return host;
 }

@@ -62,6 +62,16 @@ describe("the WASI host", () => {
     expect(Object.keys(host).toSorted()).toEqual([...WASI_INTERFACES.keys()].toSorted());
   });
 
+  it("has no function that a guest could import because JavaScript's objects and classes inherit it", () => {
+    for (const functions of Object.values(host)) {
+      for (const inherited of ["constructor", "toString", "valueOf", "hasOwnProperty"])
+        expect(Reflect.get(functions, inherited)).toBeUndefined();
+    }
+    for (const inherited of ["constructor", "call", "apply", "bind", "toString"])
+      expect(Reflect.get(Fields, inherited)).toBeUndefined();
+    expect(Fields.fromList([]) instanceof Fields).toBe(true);
+  });
+
   it("gives what the guest was started with", () => {
     expect(call("wasi:cli/environment", "getEnvironment")).toEqual([["K", "v"]]);
     expect(call("wasi:cli/environment", "getArguments")).toEqual(["a"]);
