@@ -73,23 +73,6 @@ export function refuse(response: ServerResponse, refusal: Fault): void {
   response.end(`${reason}: ${refusal.message}\n`);
 }
 
-/**
- * Reads away what the guest left of a request's body, for a while: a client that is still sending would otherwise see a reset
- * instead of the answer. One that goes on for longer is cut.
- */
-export function drainRest(request: IncomingMessage): void {
-  if (request.complete || request.destroyed) return;
-  const cut = setTimeout(() => request.destroy(), DRAIN_MAX_MS);
-  cut.unref();
-  request.once("close", () => clearTimeout(cut));
-  request.once("end", () => clearTimeout(cut));
-  // A connection that is cut while it drains has told its client all there is to tell.
-  request.on("error", () => undefined);
-  request.resume();
-}
-
-const DRAIN_MAX_MS = 5_000;
-
 function addedHeaders(exchange: IngressExchange): readonly (readonly [string, string])[] {
   const { requestId, view } = exchange;
   const id: readonly [string, string] = [REQUEST_ID_HEADER, requestId];

@@ -8,6 +8,7 @@ import * as http from "node:http";
 import * as http2 from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import { fault, Reason } from "../fault.ts";
+import { closeUnlessRead } from "./unread-body.ts";
 import { sniffHttp2Preface } from "./http2-preface.ts";
 
 /** Handles a request of either HTTP version. */
@@ -48,10 +49,13 @@ export async function listenOnePort(options: OnePortOptions): Promise<OnePort> {
   http1.requestTimeout = 0;
   http1.maxConnections = options.connectionsMax ?? 4_096;
   const h2 = http2.createServer({ settings: { maxConcurrentStreams: 1_000 } });
-  http1.on("request", options.handler);
+  http1.on("request", (request, response) => {
+    closeUnlessRead(request, response);
+    options.handler(request, response);
+  });
   let closing = false;
   // A kept-alive connection that becomes idle while we close would hold the server open until its own timeout.
-  http1.on("request", (_, response) => {
+  http1.on("request", (request, response) => {
     response.once("close", () => {
       if (closing) setImmediate(() => http1.closeIdleConnections());
     });

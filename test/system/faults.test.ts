@@ -10,7 +10,9 @@ const counter: string = join(examples, "http-counter", "http-counter.wasm");
 const functions: string = join(examples, "functions", "functions.wasm");
 const misbehave: string = join(examples, "misbehave", "misbehave.wasm");
 
-const soon = { timeout: 25_000, interval: 100 };
+/** Generous: several processes share the machine with whatever else it does. Every wait is for a condition. */
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
+const soon = { timeout: 50_000, interval: 100 };
 
 type Seen = {
   readonly id: string;

@@ -43,21 +43,6 @@ export async function answerByFetch(
   await sendResponse(response, from, to);
 }
 
-/**
- * Keeps a connection from being used again while a request's body has not been read to its end, as the rest of it would
- * be taken for the next request. Whether it has is known when the response begins, so that is when it is asked.
- */
-export function closeUnlessRead(request: NodeRequest, response: NodeResponse): void {
-  if (!("shouldKeepAlive" in response)) return;
-  let keepAlive = response.shouldKeepAlive;
-  Object.defineProperty(response, "shouldKeepAlive", {
-    get: () => keepAlive && request.complete,
-    set: (value: boolean) => {
-      keepAlive = value;
-    },
-  });
-}
-
 /** The request; or, in words, why there can be none. */
 function requestFromNode(from: NodeRequest, signal: AbortSignal): Request | string {
   const url = URL.parse(`http://${hostOf(from)}${pathOf(from)}`);

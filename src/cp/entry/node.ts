@@ -12,7 +12,7 @@ import { RPC_READ_MAX_BYTES, RPC_WRITE_MAX_BYTES } from "../../rpc/rpc-limits.ts
 import { createControlPlane } from "../app.ts";
 import { gatewayTargetFromUrl } from "../gateway/gateway-route.ts";
 import type { ControlPlaneLimits } from "../limits.ts";
-import { answerByFetch, closeUnlessRead, hostOf, pathOf, type NodeRequest, type NodeResponse } from "./node-http.ts";
+import { answerByFetch, hostOf, pathOf, type NodeRequest, type NodeResponse } from "./node-http.ts";
 
 /** How a control plane is served. */
 export type ControlPlaneOptions = {
@@ -68,7 +68,6 @@ export async function serveControlPlane(options: ControlPlaneOptions): Promise<R
     port,
     portFlag: "--port",
     handler(request, response) {
-      closeUnlessRead(request, response);
       // A guest may have a path that is also one of our methods: whom the host or path names comes first.
       if (isForGateway(request)) byFetch(request, response);
       else if (token === undefined && isFromElsewhere(request)) refuseHost(request, response);

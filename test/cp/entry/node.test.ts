@@ -201,7 +201,7 @@ describe("a control plane's one port", () => {
     });
     await expect(client.invokeInstance(args(5 * 1024 ** 2))).rejects.toMatchObject({ code: Code.ResourceExhausted });
     expect(await reasonOf(client.invokeInstance(args(10)))).toBe(Reason.INSTANCE_NOT_FOUND);
-    // Pipelined on one connection: what is left of the first body must not be taken for a request.
+    // On one connection: what is left of the first body must not be taken for a request.
     const said = await new Promise<string>((resolve, reject) => {
       let text = "";
       const socket = connectTcp(port, "127.0.0.1", () => {
