@@ -14,6 +14,7 @@ export default defineConfig({
       include: ["src/**/*.ts"],
       exclude: ["src/gen/**"],
       reporter: ["text-summary", "json"],
+      reportOnFailure: true,
     },
   },
 });

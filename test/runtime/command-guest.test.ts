@@ -141,12 +141,12 @@ describe("a command", () => {
     const guest = await runtime.start(guestStart(dripping, { host }));
     await vi.waitFor(() => expect(writes).toBeGreaterThan(1_000), { timeout: 20_000 });
     let most = 0;
-    for (let turn = 0; turn < 100; turn++) {
+    // However the threads take turns: some have nothing new, and none has more than the window.
+    for (const enough = writes + 2_000; writes < enough;) {
       const before = writes;
       await new Promise((resolve) => setImmediate(resolve));
       most = Math.max(most, writes - before);
     }
-    expect(most).toBeGreaterThan(0);
     expect(most).toBeLessThanOrEqual(128);
     await guest.kill();
   });
