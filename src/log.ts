@@ -36,7 +36,7 @@ export function createJsonLog(options: JsonLogOptions): Log {
   const line = (level: LogLevel, message: string, fields?: LogFields, cause?: unknown): void => {
     if (SEVERITY[level] < least) return;
     const time = new Date(clock.nowMs()).toISOString();
-    const described = cause === undefined ? {} : { cause: describeCause(cause) };
+    const described = cause === undefined ? {} : { cause: causesText(cause) };
     const entry = { time, level, message, ...options.fields, ...fields, ...described };
     // A field of the same name must not hide what the line is about.
     options.write(JSON.stringify(Object.assign(entry, { time, level, message })));
@@ -59,15 +59,13 @@ export const silentLog: Log = {
   with: () => silentLog,
 };
 
-const SEVERITY: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
-const CAUSE_DEPTH_MAX = 5;
-
-function describeCause(cause: unknown): string {
+/** An error for those who look for its cause: its stack and those of the errors underneath, with the reasons of faults. Never throws. */
+export function causesText(error: unknown): string {
   const parts: string[] = [];
-  let current: unknown = cause;
+  let current = error;
   for (let depth = 0; depth < CAUSE_DEPTH_MAX && current !== undefined; depth++) {
     if (!(current instanceof Error)) {
-      parts.push(typeof current === "string" ? current : JSON.stringify(current));
+      parts.push(textOf(current));
       break;
     }
     const reason = isFault(current) ? ` [${reasonName(current.reason)}]` : "";
@@ -75,4 +73,17 @@ function describeCause(cause: unknown): string {
     current = current.cause;
   }
   return parts.join("\ncaused by: ");
+}
+
+const SEVERITY: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+const CAUSE_DEPTH_MAX = 8;
+
+function textOf(value: unknown): string {
+  if (typeof value === "string") return value;
+  try {
+    return JSON.stringify(value) ?? typeof value;
+  } catch {
+    // Lost: what a value without a JSON form holds. A log must not fail over what it is told of a failure.
+    return `a value that cannot be written (${typeof value})`;
+  }
 }

@@ -44,6 +44,18 @@ describe("a JSON log", () => {
     expect(lines[1]).toContain('{\\"code\\":7}');
   });
 
+  test("survives a cause that has no JSON form", () => {
+    const lines: string[] = [];
+    const circular: { self?: unknown } = {};
+    circular.self = circular;
+    logInto(lines).error("failed", {}, circular);
+    logInto(lines).error("failed", {}, new Error("outer", { cause: 1n }));
+    logInto(lines).error("failed", {}, () => undefined);
+    expect(lines[0]).toContain("a value that cannot be written (object)");
+    expect(lines[1]).toContain("caused by: a value that cannot be written (bigint)");
+    expect(lines[2]).toContain('"cause":"function"');
+  });
+
   test("that is silent writes nothing and goes on being silent", () => {
     const log = silentLog.with({ a: 1 });
     log.debug("a");

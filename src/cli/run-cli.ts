@@ -61,8 +61,10 @@ async function tell(error: unknown, telling: Telling): Promise<number> {
   }
   const failure = await failureFrom(error, telling.requestId);
   await io.stderr.write(telling.json ? `${JSON.stringify({ error: failure })}\n` : failureText(failure, io));
-  if ((io.env["WASMATRIX_DEBUG"] ?? "") !== "" && !(error instanceof CommanderError))
+  if ((io.env["WASMATRIX_DEBUG"] ?? "") !== "" && !(error instanceof CommanderError)) {
+    const { causesText } = await import("../log.ts");
     await io.stderr.write(`${causesText(error)}\n`);
+  }
   return failure.exitCode;
 }
 
@@ -86,20 +88,4 @@ function failureText(failure: Failure, io: CliIo): string {
   if (failure.requestId !== "" && !failure.message.includes(failure.requestId))
     lines.push(`request id: ${printable(failure.requestId)}`);
   return `${lines.join("\n")}\n`;
-}
-
-const CAUSE_DEPTH_MAX = 8;
-
-function causesText(error: unknown): string {
-  const parts: string[] = [];
-  let current = error;
-  for (let depth = 0; depth < CAUSE_DEPTH_MAX && current !== undefined; depth++) {
-    if (!(current instanceof Error)) {
-      parts.push(typeof current === "string" ? current : JSON.stringify(current));
-      break;
-    }
-    parts.push(current.stack ?? current.message);
-    current = current.cause;
-  }
-  return parts.join("\ncaused by: ");
 }
