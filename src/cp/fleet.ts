@@ -29,8 +29,10 @@ export const FLEET_LIMITS: FleetLimits = {
 /** Said after a report has been folded in. It means "look again": what changed is read from the fleet. */
 export type FleetChange = {
   readonly node: HeldNode;
-  /** Facts that were not held before; empty after a heartbeat or a page of a snapshot. */
+  /** Facts that were not held before. */
   readonly news: readonly Fact[];
+  /** The report carried a page of a snapshot: its facts are the past that came along, and what the node holds may have changed without them. */
+  readonly withSnapshot: boolean;
 };
 
 /** What a report has led to. */
@@ -98,7 +100,7 @@ export function createFleet(deps: FleetDeps): Fleet {
         byName.update(nodeId, instancesByName(fold.instances));
         byId.update(nodeId, new Set(ledgerIds(fold.instances)));
       }
-      for (const listener of listeners) listener({ node, news });
+      for (const listener of listeners) listener({ node, news, withSnapshot: report.snapshot !== undefined });
       const why = needsSnapshot(fold, report);
       if (why !== undefined) return { kind: "need-snapshot", why };
       return { kind: "acknowledged", epoch: fold.epoch, sequence: fold.coverage ?? 0n };

@@ -37,8 +37,9 @@ export function createMetrics(deps: MetricsDeps): Metrics {
   const gateway = new Map<string, number>();
   let restarts = 0;
   let denials = 0;
-  // Only facts that are new to us count: a snapshot tells what is, not what has happened since.
-  deps.fleet.onChange(({ news }) => {
+  // The past that comes along with a snapshot does not count: a counter that jumps when this process begins would look like a burst.
+  deps.fleet.onChange(({ news, withSnapshot }) => {
+    if (withSnapshot) return;
     for (const { kind } of news) {
       if (kind === FactKind.INSTANCE_RESTARTING) restarts += 1;
       if (kind === FactKind.CAPABILITY_DENIED) denials += 1;

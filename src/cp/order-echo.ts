@@ -32,10 +32,10 @@ export function createOrderEcho(deps: OrderEchoDeps): OrderEcho {
       // Reports may overtake the answer, and the instance may move on meanwhile: so all its states since are noted.
       const reported: Instance[] = [];
       let look = (): void => undefined;
-      const unsubscribe = deps.fleet.onChange(({ node, news }) => {
+      const unsubscribe = deps.fleet.onChange(({ node, news, withSnapshot }) => {
         for (const { instance } of news)
           if (instance?.id === instanceId && reported.length < STATES_MAX) reported.push(instance);
-        const held = news.length === 0 ? ledgerValue(node.fold.instances, instanceId) : undefined;
+        const held = news.length === 0 || withSnapshot ? ledgerValue(node.fold.instances, instanceId) : undefined;
         if (held && reported.length < STATES_MAX) reported.push(held);
         look();
       });
