@@ -251,14 +251,16 @@ describe("what goes wrong", () => {
   });
 
   test("with an id is told as not found", async () => {
+    // As long as an id: a short prefix may well be that of an instance.
+    const absent = "z".repeat(20);
     for (const argv of [
-      ["inspect", "zz"],
-      ["stop", "zz"],
-      ["logs", "zz"],
-      ["invoke", "zz", "f"],
-      ["grant", "zz", "--allow-kv"],
-      ["revoke", "zz", "--allow-kv"],
-      ["facts", "--instance", "zz"],
+      ["inspect", absent],
+      ["stop", absent],
+      ["logs", absent],
+      ["invoke", absent, "f"],
+      ["grant", absent, "--allow-kv"],
+      ["revoke", absent, "--allow-kv"],
+      ["facts", "--instance", absent],
     ]) {
       expect(await fleet.cli(argv), argv.join(" ")).toMatchObject({
         code: 3,
