@@ -2,20 +2,33 @@
  * The contract between the agent and whatever hosts guests. A runtime knows nothing of RPC, placement or
  * restart policy: it turns a module into a running guest and says, once, how that guest ended.
  */
+import type { HttpHeaders, HttpRequest, HttpResponse } from "../providers/http/http.ts";
 import type { KvAnswer, KvCall } from "../providers/kv/kv.ts";
+import type { LocalRights } from "../providers/local-rights.ts";
+import type { Message, MessagingAnswer, MessagingCall } from "../providers/messaging/messaging.ts";
 
 /** What a module is, detected from its bytes. */
 export type GuestKind =
   /** WASI 0.2 component that exports `wasi:http/incoming-handler`. */
   | "http"
-  /** WASI preview 1 command: a core module that exports `_start`. */
+  /** Runs once: component that exports `wasi:cli/run`, or core module that exports `_start` (WASI preview 1, WASIX). */
   | "command"
-  /** Bare core module whose exported functions are called one by one. */
+  /** Component that exports a messaging handler and no `wasi:http/incoming-handler`. */
+  | "messaging"
+  /** Component or core module whose exported functions are called one by one. */
   | "functions";
+
+/** How a module is built. */
+export type ModuleFormat = "component" | "wasi-p1" | "wasix" | "core";
 
 /** What can be told of a module without running it. */
 export type ModuleShape = {
   readonly kind: GuestKind;
+  readonly format: ModuleFormat;
+  /** All linear memories together, as far as they are its own; `maxBytes` is `undefined` if any has no maximum. */
+  readonly memory: { readonly initialBytes: number; readonly maxBytes: number | undefined };
+  /** Functions that `invoke` can call, with their types as WIT or Wasm text: `example:calc/ops#add` and `func(a: u32, b: u32) -> u32`. */
+  readonly functions: readonly { readonly name: string; readonly type: string }[];
   /** Names as the module spells them: `wasi:http/types@0.2.3`, `wasi_snapshot_preview1.fd_write`. */
   readonly imports: readonly string[];
   readonly exports: readonly string[];
@@ -39,8 +52,17 @@ export type GuestLimits = {
   readonly commandTimeoutMs: number | undefined;
   /** From `start` until the guest can take calls, compilation excluded. */
   readonly startTimeoutMs: number;
-  /** Calls that may wait for the guest, which takes one at a time; one more throws `CALL_QUEUE_FULL`. */
+  /** CPU time of one call, or of a whole command, as far as the platform tells; `undefined` for no limit. */
+  readonly cpuTimeMaxMs: number | undefined;
+  /** Calls at a time. A guest is never re-entered: each further call that overlaps gets a copy of the guest with a memory of its own. */
+  readonly concurrentCallsMax: number;
+  /** Calls that may wait until another has ended; one more throws `CALL_QUEUE_FULL`. */
   readonly queuedCallsMax: number;
+  /** Handles (resources, open files) that one copy of the guest may hold. */
+  readonly openHandlesMax: number;
+  /** Standard output, error and log lines together, in any minute. */
+  readonly outputMaxBytesPerMinute: number;
+  readonly outputMaxLinesPerMinute: number;
   readonly requestBodyMaxBytes: number;
   readonly responseBodyMaxBytes: number;
 };
@@ -54,9 +76,16 @@ export type GuestStart = {
   /** The module's bytes, asked for only when the compiled form is not cached. */
   readonly readModule: () => Promise<Uint8Array>;
   readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
   /** All of standard input; then end of file. */
   readonly stdin: Uint8Array;
+  /** `wasi:config` values. */
+  readonly config: Readonly<Record<string, string>>;
+  /** In place of `env`, what the guest sees at first; see `Guest.setRights`. */
+  readonly rights: LocalRights;
+  /** `shared`: in a pool of threads together with others. `dedicated`: a thread of its own. Commands always have their own. */
+  readonly isolation: "shared" | "dedicated";
+  /** `none`: each call gets a fresh copy of the guest, which is thrown away after it. */
+  readonly reuse: "instance" | "none";
   readonly limits: GuestLimits;
   readonly host: GuestHost;
 };
@@ -65,8 +94,16 @@ export type GuestStart = {
 export interface GuestHost {
   /** Carries out a key-value call, or rejects with a `Fault`: `CAPABILITY_DENIED` reaches the guest as `access-denied`, any other as `other(message)`. */
   kv(call: KvCall): Promise<KvAnswer>;
+  /** Carries out a messaging call, or rejects with a `Fault`. */
+  messaging(call: MessagingCall): Promise<MessagingAnswer>;
+  /** Sends a request to the outside, or rejects with a `Fault` whose cause is an `OutgoingHttpError`. */
+  http(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>;
   /** Takes output as the guest writes it; must not throw. */
   output(stream: "stdout" | "stderr", bytes: Uint8Array): void;
+  /** Takes a structured log line; must not throw. */
+  log(level: string, context: string, message: string): void;
+  /** Counts operations that the runtime itself checked against `LocalRights`; must not throw. */
+  audit(permission: string, outcome: "used" | "denied", count: number): void;
 }
 
 /** A request into an HTTP guest. */
@@ -81,12 +118,14 @@ export type GuestRequest = {
   readonly body: AsyncIterable<Uint8Array> | undefined;
 };
 
-/** Its response; the head is there as soon as the guest has set it, the body streams. A guest that answers with an error code or not at all makes a 500 with a sentence. */
+/** Its response, which may end with trailers; the head is there as soon as the guest has set it, the body streams. A guest that answers with an error code or not at all makes a 500 with a sentence. */
 export type GuestResponse = {
   readonly status: number;
   readonly headers: readonly (readonly [string, string])[];
   /** Must be read to its end or returned (`iterator.return()`), or the guest waits until its call's time is over. Throws a `Fault` if the guest ends midway. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** Known when the body has been read to its end. */
+  readonly trailers: Promise<HttpHeaders | undefined>;
 };
 
 /** How a guest ended. */
@@ -102,7 +141,7 @@ export type Ending =
   /** The hosting thread failed for a reason that is not the guest's. */
   | { readonly kind: "host-failed"; readonly message: string };
 
-/** One running guest, in a worker thread of its own. */
+/** One running guest. */
 export interface Guest {
   readonly kind: GuestKind;
   /** Settles exactly once, when the guest can run no more; never rejects. */
@@ -111,10 +150,15 @@ export interface Guest {
   fetch(request: GuestRequest, signal?: AbortSignal): Promise<GuestResponse>;
   /**
    * Calls an exported function. Arguments and results are JSON values: i32, f32, f64 as numbers, i64 as
-   * decimal strings (safe integers are taken as well), NaN and infinities as strings.
+   * decimal strings (safe integers are taken as well), NaN and infinities as strings; WIT types as
+   * `component/json-value.ts` says. A function of a component is named `interface#function`; the interface's version may be left out.
    * Throws `FUNCTION_NOT_FOUND`, `ARGUMENT_INVALID` and what `fetch` throws.
    */
   invoke(name: string, args: readonly unknown[], signal?: AbortSignal): Promise<readonly unknown[]>;
+  /** Hands a message to a guest that exports a messaging handler. Rejects with a `Fault` if the handler fails, traps or overruns, and with what `fetch` throws. */
+  deliver(message: Message, signal?: AbortSignal): Promise<void>;
+  /** Replaces what the guest may do in its own thread. Resolves when it is in force for every operation that begins later. */
+  setRights(rights: LocalRights): Promise<void>;
   /** Takes no new calls, lets those in flight finish within `graceMs`, then ends the guest. Resolves when it has ended. */
   drain(graceMs: number): Promise<void>;
   /** Ends the guest at once. May be called twice. */
