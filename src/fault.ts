@@ -98,4 +98,6 @@ const CODES: Readonly<Record<Reason, Code>> = {
   [Reason.START_TIMED_OUT]: Code.DeadlineExceeded,
   [Reason.INTERNAL]: Code.Internal,
   [Reason.UNIMPLEMENTED]: Code.Unimplemented,
+  [Reason.NOT_SHARED]: Code.FailedPrecondition,
+  [Reason.DELIVERY_FAILED]: Code.Aborted,
 };

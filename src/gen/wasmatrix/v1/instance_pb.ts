@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file wasmatrix/v1/instance.proto.
  */
 export const file_wasmatrix_v1_instance: GenFile = /*@__PURE__*/
-  fileDesc("Cht3YXNtYXRyaXgvdjEvaW5zdGFuY2UucHJvdG8SDHdhc21hdHJpeC52MSLnAQoNUmVzdGFydFBvbGljeRIxCgRtb2RlGAEgASgOMhkud2FzbWF0cml4LnYxLlJlc3RhcnRNb2RlQgi6SAWCAQIQARIeCgttYXhfcmV0cmllcxgCIAEoDUIJukgGKgQYwIQ9Ej4KB2JhY2tvZmYYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CErpID6oBDCIDCJAcMgUQgK3iBBJDCgtiYWNrb2ZmX21heBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkITukgQqgENIgQIgKMFMgUQgK3iBCLMAQoGTGltaXRzEhgKEG1lbW9yeV9tYXhfYnl0ZXMYASABKAQSFwoPY2FsbF90aW1lb3V0X21zGAIgASgNEhoKEmNvbW1hbmRfdGltZW91dF9tcxgDIAEoDRIYChBzdGFydF90aW1lb3V0X21zGAQgASgNEhgKEHF1ZXVlZF9jYWxsc19tYXgYBSABKA0SHgoWcmVxdWVzdF9ib2R5X21heF9ieXRlcxgGIAEoBBIfChdyZXNwb25zZV9ib2R5X21heF9ieXRlcxgHIAEoBCKjAQoKQXNzaWdubWVudBIcCgtwcm92aWRlcl9pZBgBIAEoCUIHukgEcgIYPxI2CgR0eXBlGAIgASgOMhwud2FzbWF0cml4LnYxLkNhcGFiaWxpdHlUeXBlQgq6SAeCAQQQASAAEiYKC3Blcm1pc3Npb25zGAMgAygJQhG6SA6SAQsQQCIHcgUQARiAAhIXCgZidWNrZXQYBCABKAlCB7pIBHICKD8ixQYKDEluc3RhbmNlU3BlYxK9AQoEbmFtZRgBIAEoCUKuAbpIqgG6AaYBChJpbnN0YW5jZV9zcGVjLm5hbWUSTG11c3QgYmUgYSBETlMgbGFiZWw6IGF0IG1vc3QgNjMgbG93ZXItY2FzZSBsZXR0ZXJzLCBkaWdpdHMgYW5kIGlubmVyIGh5cGhlbnMaQnRoaXMgPT0gJycgfHwgdGhpcy5tYXRjaGVzKCdeW2EtejAtOV0oW2EtejAtOS1dezAsNjF9W2EtejAtOV0pPyQnKRJPCgZsYWJlbHMYAiADKAsyJi53YXNtYXRyaXgudjEuSW5zdGFuY2VTcGVjLkxhYmVsc0VudHJ5Qhe6SBSaAREQQCIGcgQQARg/KgVyAxj/ARKrAQoNbW9kdWxlX2RpZ2VzdBgDIAEoCUKTAbpIjwG6AYsBChtpbnN0YW5jZV9zcGVjLm1vZHVsZV9kaWdlc3QSN211c3QgYmUgZW1wdHkgb3IgJ3NoYTI1NjonIGFuZCA2NCBsb3dlci1jYXNlIGhleCBkaWdpdHMaM3RoaXMgPT0gJycgfHwgdGhpcy5tYXRjaGVzKCdec2hhMjU2OlswLTlhLWZdezY0fSQnKRIfCgRhcmdzGAQgAygJQhG6SA6SAQsQgAgiBnIEKICAAhJMCgNlbnYYBSADKAsyIy53YXNtYXRyaXgudjEuSW5zdGFuY2VTcGVjLkVudkVudHJ5Qhq6SBeaARQQgAIiB3IFEAEY/wEqBnIEKICAAhIYCgVzdGRpbhgGIAEoDEIJukgGegQYgIBAEjcKC2Fzc2lnbm1lbnRzGAcgAygLMhgud2FzbWF0cml4LnYxLkFzc2lnbm1lbnRCCLpIBZIBAhBAEjMKDnJlc3RhcnRfcG9saWN5GAggASgLMhsud2FzbWF0cml4LnYxLlJlc3RhcnRQb2xpY3kSJAoGbGltaXRzGAkgASgLMhQud2FzbWF0cml4LnYxLkxpbWl0cxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEimQEKC1Rlcm1pbmF0aW9uEi0KBWNhdXNlGAEgASgOMh4ud2FzbWF0cml4LnYxLlRlcm1pbmF0aW9uQ2F1c2USEQoJZXhpdF9jb2RlGAIgASgFEg0KBWxpbWl0GAMgASgJEg8KB21lc3NhZ2UYBCABKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi7gUKCEluc3RhbmNlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSMgoGbGFiZWxzGAMgAygLMiIud2FzbWF0cml4LnYxLkluc3RhbmNlLkxhYmVsc0VudHJ5EhIKCmdlbmVyYXRpb24YBCABKAQSFQoNbW9kdWxlX2RpZ2VzdBgFIAEoCRIlCgRraW5kGAYgASgOMhcud2FzbWF0cml4LnYxLkd1ZXN0S2luZBIPCgdub2RlX2lkGAcgASgJEioKBXN0YXRlGAggASgOMhsud2FzbWF0cml4LnYxLkluc3RhbmNlU3RhdGUSLQoLYXNzaWdubWVudHMYCSADKAsyGC53YXNtYXRyaXgudjEuQXNzaWdubWVudBIzCg5yZXN0YXJ0X3BvbGljeRgKIAEoCzIbLndhc21hdHJpeC52MS5SZXN0YXJ0UG9saWN5EiQKBmxpbWl0cxgLIAEoCzIULndhc21hdHJpeC52MS5MaW1pdHMSDAoEYXJncxgMIAMoCRIRCgllbnZfbmFtZXMYDSADKAkSLwoLY3JlYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0X3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJlc3RhcnRfY291bnQYECABKA0SNQoRbmV4dF9yZXN0YXJ0X3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKEGxhc3RfdGVybWluYXRpb24YEiABKAsyGS53YXNtYXRyaXgudjEuVGVybWluYXRpb24SMQoNb2JzZXJ2ZWRfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMZGVuaWVkX2NvdW50GBQgASgEGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEikQEKB0xvZ0xpbmUSEwoLaW5zdGFuY2VfaWQYASABKAkSJwoGc3RyZWFtGAIgASgOMhcud2FzbWF0cml4LnYxLkxvZ1N0cmVhbRIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgR0ZXh0GAQgASgJEhAKCHNlcXVlbmNlGAUgASgEKm4KCUd1ZXN0S2luZBIaChZHVUVTVF9LSU5EX1VOU1BFQ0lGSUVEEAASEwoPR1VFU1RfS0lORF9IVFRQEAESFgoSR1VFU1RfS0lORF9DT01NQU5EEAISGAoUR1VFU1RfS0lORF9GVU5DVElPTlMQAyqoAgoNSW5zdGFuY2VTdGF0ZRIeChpJTlNUQU5DRV9TVEFURV9VTlNQRUNJRklFRBAAEhsKF0lOU1RBTkNFX1NUQVRFX1NUQVJUSU5HEAESGgoWSU5TVEFOQ0VfU1RBVEVfUlVOTklORxACEhoKFklOU1RBTkNFX1NUQVRFX0JBQ0tPRkYQAxIbChdJTlNUQU5DRV9TVEFURV9TVE9QUElORxAEEhoKFklOU1RBTkNFX1NUQVRFX1NUT1BQRUQQBRIZChVJTlNUQU5DRV9TVEFURV9FWElURUQQBhIZChVJTlNUQU5DRV9TVEFURV9GQUlMRUQQBxIXChNJTlNUQU5DRV9TVEFURV9MT1NUEAgSGgoWSU5TVEFOQ0VfU1RBVEVfVU5LTk9XThAJKnkKC1Jlc3RhcnRNb2RlEhwKGFJFU1RBUlRfTU9ERV9VTlNQRUNJRklFRBAAEhYKElJFU1RBUlRfTU9ERV9ORVZFUhABEhcKE1JFU1RBUlRfTU9ERV9BTFdBWVMQAhIbChdSRVNUQVJUX01PREVfT05fRkFJTFVSRRADKoIBCg5DYXBhYmlsaXR5VHlwZRIfChtDQVBBQklMSVRZX1RZUEVfVU5TUEVDSUZJRUQQABIWChJDQVBBQklMSVRZX1RZUEVfS1YQARIYChRDQVBBQklMSVRZX1RZUEVfSFRUUBACEh0KGUNBUEFCSUxJVFlfVFlQRV9NRVNTQUdJTkcQAyqXAgoQVGVybWluYXRpb25DYXVzZRIhCh1URVJNSU5BVElPTl9DQVVTRV9VTlNQRUNJRklFRBAAEhwKGFRFUk1JTkFUSU9OX0NBVVNFX0VYSVRFRBABEh0KGVRFUk1JTkFUSU9OX0NBVVNFX1RSQVBQRUQQAhIbChdURVJNSU5BVElPTl9DQVVTRV9MSU1JVBADEh0KGVRFUk1JTkFUSU9OX0NBVVNFX1NUT1BQRUQQBBIiCh5URVJNSU5BVElPTl9DQVVTRV9TVEFSVF9GQUlMRUQQBRIgChxURVJNSU5BVElPTl9DQVVTRV9BR0VOVF9MT1NUEAYSIQodVEVSTUlOQVRJT05fQ0FVU0VfSE9TVF9GQUlMRUQQBypVCglMb2dTdHJlYW0SGgoWTE9HX1NUUkVBTV9VTlNQRUNJRklFRBAAEhUKEUxPR19TVFJFQU1fU1RET1VUEAESFQoRTE9HX1NUUkVBTV9TVERFUlIQAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Cht3YXNtYXRyaXgvdjEvaW5zdGFuY2UucHJvdG8SDHdhc21hdHJpeC52MSLnAQoNUmVzdGFydFBvbGljeRIxCgRtb2RlGAEgASgOMhkud2FzbWF0cml4LnYxLlJlc3RhcnRNb2RlQgi6SAWCAQIQARIeCgttYXhfcmV0cmllcxgCIAEoDUIJukgGKgQYwIQ9Ej4KB2JhY2tvZmYYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CErpID6oBDCIDCJAcMgUQgK3iBBJDCgtiYWNrb2ZmX21heBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkITukgQqgENIgQIgKMFMgUQgK3iBCLnAgoGTGltaXRzEhgKEG1lbW9yeV9tYXhfYnl0ZXMYASABKAQSFwoPY2FsbF90aW1lb3V0X21zGAIgASgNEhoKEmNvbW1hbmRfdGltZW91dF9tcxgDIAEoDRIYChBzdGFydF90aW1lb3V0X21zGAQgASgNEhgKEHF1ZXVlZF9jYWxsc19tYXgYBSABKA0SHgoWcmVxdWVzdF9ib2R5X21heF9ieXRlcxgGIAEoBBIfChdyZXNwb25zZV9ib2R5X21heF9ieXRlcxgHIAEoBBIXCg9jcHVfdGltZV9tYXhfbXMYCCABKA0SHAoUY29uY3VycmVudF9jYWxsc19tYXgYCSABKA0SGAoQb3Blbl9oYW5kbGVzX21heBgKIAEoDRIjChtvdXRwdXRfbWF4X2J5dGVzX3Blcl9taW51dGUYCyABKAQSIwobb3V0cHV0X21heF9saW5lc19wZXJfbWludXRlGAwgASgNItIBCgpBc3NpZ25tZW50EhwKC3Byb3ZpZGVyX2lkGAEgASgJQge6SARyAhg/EjYKBHR5cGUYAiABKA4yHC53YXNtYXRyaXgudjEuQ2FwYWJpbGl0eVR5cGVCCrpIB4IBBBABIAASJgoLcGVybWlzc2lvbnMYAyADKAlCEbpIDpIBCxBAIgdyBRABGIAIEhcKBmJ1Y2tldBgEIAEoCUIHukgEcgIoPxItChJkZW5pZWRfcGVybWlzc2lvbnMYBSADKAlCEbpIDpIBCxBAIgdyBRABGIAIIl0KDVBlcm1pc3Npb25Vc2USEgoKcGVybWlzc2lvbhgBIAEoCRISCgp1c2VkX2NvdW50GAIgASgEEhQKDGRlbmllZF9jb3VudBgDIAEoBBIOCgZidWNrZXQYBCABKAkirAgKDEluc3RhbmNlU3BlYxK9AQoEbmFtZRgBIAEoCUKuAbpIqgG6AaYBChJpbnN0YW5jZV9zcGVjLm5hbWUSTG11c3QgYmUgYSBETlMgbGFiZWw6IGF0IG1vc3QgNjMgbG93ZXItY2FzZSBsZXR0ZXJzLCBkaWdpdHMgYW5kIGlubmVyIGh5cGhlbnMaQnRoaXMgPT0gJycgfHwgdGhpcy5tYXRjaGVzKCdeW2EtejAtOV0oW2EtejAtOS1dezAsNjF9W2EtejAtOV0pPyQnKRJPCgZsYWJlbHMYAiADKAsyJi53YXNtYXRyaXgudjEuSW5zdGFuY2VTcGVjLkxhYmVsc0VudHJ5Qhe6SBSaAREQQCIGcgQQARg/KgVyAxj/ARKrAQoNbW9kdWxlX2RpZ2VzdBgDIAEoCUKTAbpIjwG6AYsBChtpbnN0YW5jZV9zcGVjLm1vZHVsZV9kaWdlc3QSN211c3QgYmUgZW1wdHkgb3IgJ3NoYTI1NjonIGFuZCA2NCBsb3dlci1jYXNlIGhleCBkaWdpdHMaM3RoaXMgPT0gJycgfHwgdGhpcy5tYXRjaGVzKCdec2hhMjU2OlswLTlhLWZdezY0fSQnKRIfCgRhcmdzGAQgAygJQhG6SA6SAQsQgAgiBnIEKICAAhJMCgNlbnYYBSADKAsyIy53YXNtYXRyaXgudjEuSW5zdGFuY2VTcGVjLkVudkVudHJ5Qhq6SBeaARQQgAIiB3IFEAEY/wEqBnIEKICAAhIYCgVzdGRpbhgGIAEoDEIJukgGegQYgIBAEjcKC2Fzc2lnbm1lbnRzGAcgAygLMhgud2FzbWF0cml4LnYxLkFzc2lnbm1lbnRCCLpIBZIBAhBAEjMKDnJlc3RhcnRfcG9saWN5GAggASgLMhsud2FzbWF0cml4LnYxLlJlc3RhcnRQb2xpY3kSJAoGbGltaXRzGAkgASgLMhQud2FzbWF0cml4LnYxLkxpbWl0cxI0Cglpc29sYXRpb24YCiABKA4yFy53YXNtYXRyaXgudjEuSXNvbGF0aW9uQgi6SAWCAQIQARIsCgVyZXVzZRgLIAEoDjITLndhc21hdHJpeC52MS5SZXVzZUIIukgFggECEAESUgoGY29uZmlnGAwgAygLMiYud2FzbWF0cml4LnYxLkluc3RhbmNlU3BlYy5Db25maWdFbnRyeUIaukgXmgEUEIACIgdyBRABGP8BKgZyBCiAgAIaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0NvbmZpZ0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEimQEKC1Rlcm1pbmF0aW9uEi0KBWNhdXNlGAEgASgOMh4ud2FzbWF0cml4LnYxLlRlcm1pbmF0aW9uQ2F1c2USEQoJZXhpdF9jb2RlGAIgASgFEg0KBWxpbWl0GAMgASgJEg8KB21lc3NhZ2UYBCABKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiigcKCEluc3RhbmNlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSMgoGbGFiZWxzGAMgAygLMiIud2FzbWF0cml4LnYxLkluc3RhbmNlLkxhYmVsc0VudHJ5EhIKCmdlbmVyYXRpb24YBCABKAQSFQoNbW9kdWxlX2RpZ2VzdBgFIAEoCRIlCgRraW5kGAYgASgOMhcud2FzbWF0cml4LnYxLkd1ZXN0S2luZBIPCgdub2RlX2lkGAcgASgJEioKBXN0YXRlGAggASgOMhsud2FzbWF0cml4LnYxLkluc3RhbmNlU3RhdGUSLQoLYXNzaWdubWVudHMYCSADKAsyGC53YXNtYXRyaXgudjEuQXNzaWdubWVudBIzCg5yZXN0YXJ0X3BvbGljeRgKIAEoCzIbLndhc21hdHJpeC52MS5SZXN0YXJ0UG9saWN5EiQKBmxpbWl0cxgLIAEoCzIULndhc21hdHJpeC52MS5MaW1pdHMSDAoEYXJncxgMIAMoCRIRCgllbnZfbmFtZXMYDSADKAkSLwoLY3JlYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0X3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJlc3RhcnRfY291bnQYECABKA0SNQoRbmV4dF9yZXN0YXJ0X3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKEGxhc3RfdGVybWluYXRpb24YEiABKAsyGS53YXNtYXRyaXgudjEuVGVybWluYXRpb24SMQoNb2JzZXJ2ZWRfdGltZRgTIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMZGVuaWVkX2NvdW50GBQgASgEEjQKD3Blcm1pc3Npb25fdXNlcxgVIAMoCzIbLndhc21hdHJpeC52MS5QZXJtaXNzaW9uVXNlEioKCWlzb2xhdGlvbhgWIAEoDjIXLndhc21hdHJpeC52MS5Jc29sYXRpb24SIgoFcmV1c2UYFyABKA4yEy53YXNtYXRyaXgudjEuUmV1c2USFAoMY29uZmlnX25hbWVzGBggAygJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEioAEKB0xvZ0xpbmUSEwoLaW5zdGFuY2VfaWQYASABKAkSJwoGc3RyZWFtGAIgASgOMhcud2FzbWF0cml4LnYxLkxvZ1N0cmVhbRIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgR0ZXh0GAQgASgJEhAKCHNlcXVlbmNlGAUgASgEEg0KBWxldmVsGAYgASgJKogBCglHdWVzdEtpbmQSGgoWR1VFU1RfS0lORF9VTlNQRUNJRklFRBAAEhMKD0dVRVNUX0tJTkRfSFRUUBABEhYKEkdVRVNUX0tJTkRfQ09NTUFORBACEhgKFEdVRVNUX0tJTkRfRlVOQ1RJT05TEAMSGAoUR1VFU1RfS0lORF9NRVNTQUdJTkcQBCpVCglJc29sYXRpb24SGQoVSVNPTEFUSU9OX1VOU1BFQ0lGSUVEEAASFAoQSVNPTEFUSU9OX1NIQVJFRBABEhcKE0lTT0xBVElPTl9ERURJQ0FURUQQAipCCgVSZXVzZRIVChFSRVVTRV9VTlNQRUNJRklFRBAAEhIKDlJFVVNFX0lOU1RBTkNFEAESDgoKUkVVU0VfTk9ORRACKqgCCg1JbnN0YW5jZVN0YXRlEh4KGklOU1RBTkNFX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXSU5TVEFOQ0VfU1RBVEVfU1RBUlRJTkcQARIaChZJTlNUQU5DRV9TVEFURV9SVU5OSU5HEAISGgoWSU5TVEFOQ0VfU1RBVEVfQkFDS09GRhADEhsKF0lOU1RBTkNFX1NUQVRFX1NUT1BQSU5HEAQSGgoWSU5TVEFOQ0VfU1RBVEVfU1RPUFBFRBAFEhkKFUlOU1RBTkNFX1NUQVRFX0VYSVRFRBAGEhkKFUlOU1RBTkNFX1NUQVRFX0ZBSUxFRBAHEhcKE0lOU1RBTkNFX1NUQVRFX0xPU1QQCBIaChZJTlNUQU5DRV9TVEFURV9VTktOT1dOEAkqeQoLUmVzdGFydE1vZGUSHAoYUkVTVEFSVF9NT0RFX1VOU1BFQ0lGSUVEEAASFgoSUkVTVEFSVF9NT0RFX05FVkVSEAESFwoTUkVTVEFSVF9NT0RFX0FMV0FZUxACEhsKF1JFU1RBUlRfTU9ERV9PTl9GQUlMVVJFEAMqvgEKDkNhcGFiaWxpdHlUeXBlEh8KG0NBUEFCSUxJVFlfVFlQRV9VTlNQRUNJRklFRBAAEhYKEkNBUEFCSUxJVFlfVFlQRV9LVhABEhgKFENBUEFCSUxJVFlfVFlQRV9IVFRQEAISHQoZQ0FQQUJJTElUWV9UWVBFX01FU1NBR0lORxADEhkKFUNBUEFCSUxJVFlfVFlQRV9GSUxFUxAEEh8KG0NBUEFCSUxJVFlfVFlQRV9FTlZJUk9OTUVOVBAFKpcCChBUZXJtaW5hdGlvbkNhdXNlEiEKHVRFUk1JTkFUSU9OX0NBVVNFX1VOU1BFQ0lGSUVEEAASHAoYVEVSTUlOQVRJT05fQ0FVU0VfRVhJVEVEEAESHQoZVEVSTUlOQVRJT05fQ0FVU0VfVFJBUFBFRBACEhsKF1RFUk1JTkFUSU9OX0NBVVNFX0xJTUlUEAMSHQoZVEVSTUlOQVRJT05fQ0FVU0VfU1RPUFBFRBAEEiIKHlRFUk1JTkFUSU9OX0NBVVNFX1NUQVJUX0ZBSUxFRBAFEiAKHFRFUk1JTkFUSU9OX0NBVVNFX0FHRU5UX0xPU1QQBhIhCh1URVJNSU5BVElPTl9DQVVTRV9IT1NUX0ZBSUxFRBAHKm0KCUxvZ1N0cmVhbRIaChZMT0dfU1RSRUFNX1VOU1BFQ0lGSUVEEAASFQoRTE9HX1NUUkVBTV9TVERPVVQQARIVChFMT0dfU1RSRUFNX1NUREVSUhACEhYKEkxPR19TVFJFQU1fTE9HR0lORxADYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * RestartPolicy is enforced by the agent, also across the agent's own restarts.
@@ -64,7 +64,7 @@ export const RestartPolicySchema: GenMessage<RestartPolicy> = /*@__PURE__*/
  */
 export type Limits = Message<"wasmatrix.v1.Limits"> & {
   /**
-   * Linear memory in bytes. Default 64 MiB.
+   * Linear memory of one copy of the guest in bytes. Default 64 MiB.
    *
    * @generated from field: uint64 memory_max_bytes = 1;
    */
@@ -111,6 +111,42 @@ export type Limits = Message<"wasmatrix.v1.Limits"> & {
    * @generated from field: uint64 response_body_max_bytes = 7;
    */
   responseBodyMaxBytes: bigint;
+
+  /**
+   * CPU time of one call, or of a whole command, in milliseconds, as far as the node's platform tells. Default: none.
+   *
+   * @generated from field: uint32 cpu_time_max_ms = 8;
+   */
+  cpuTimeMaxMs: number;
+
+  /**
+   * Calls at a time. A guest is never re-entered: each call that overlaps another gets a copy of the guest with a memory of
+   * its own, so a node counts the instance with memory_max_bytes times this. Default 1; nodes allow up to 64.
+   *
+   * @generated from field: uint32 concurrent_calls_max = 9;
+   */
+  concurrentCallsMax: number;
+
+  /**
+   * Handles (resources, open files) that one copy of the guest may hold. Default 10,000.
+   *
+   * @generated from field: uint32 open_handles_max = 10;
+   */
+  openHandlesMax: number;
+
+  /**
+   * Output and log lines together in any minute, in bytes. Default 64 MiB.
+   *
+   * @generated from field: uint64 output_max_bytes_per_minute = 11;
+   */
+  outputMaxBytesPerMinute: bigint;
+
+  /**
+   * Lines of output and log lines together in any minute. Default 600,000.
+   *
+   * @generated from field: uint32 output_max_lines_per_minute = 12;
+   */
+  outputMaxLinesPerMinute: number;
 };
 
 /**
@@ -143,7 +179,7 @@ export type Assignment = Message<"wasmatrix.v1.Assignment"> & {
   type: CapabilityType;
 
   /**
-   * What is permitted; the strings are listed at CapabilityType.
+   * What is permitted; the strings are listed at CapabilityType. May be empty if denied_permissions is not.
    *
    * @generated from field: repeated string permissions = 3;
    */
@@ -155,6 +191,14 @@ export type Assignment = Message<"wasmatrix.v1.Assignment"> & {
    * @generated from field: string bucket = 4;
    */
   bucket: string;
+
+  /**
+   * What is forbidden, in the same words. It wins over everything that the instance is permitted for the type, by this or
+   * another assignment (for CAPABILITY_TYPE_KV: for the bucket).
+   *
+   * @generated from field: repeated string denied_permissions = 5;
+   */
+  deniedPermissions: string[];
 };
 
 /**
@@ -163,6 +207,49 @@ export type Assignment = Message<"wasmatrix.v1.Assignment"> & {
  */
 export const AssignmentSchema: GenMessage<Assignment> = /*@__PURE__*/
   messageDesc(file_wasmatrix_v1_instance, 2);
+
+/**
+ * PermissionUse says how often an instance made use of one permission, or was refused for want of it.
+ *
+ * @generated from message wasmatrix.v1.PermissionUse
+ */
+export type PermissionUse = Message<"wasmatrix.v1.PermissionUse"> & {
+  /**
+   * The permission as it was assigned or denied; for an operation that no assignment speaks of, the one that would permit it. Of very
+   * many different ones only the common beginning is counted for the last, for example "msg:publish".
+   *
+   * @generated from field: string permission = 1;
+   */
+  permission: string;
+
+  /**
+   * Operations that it permitted.
+   *
+   * @generated from field: uint64 used_count = 2;
+   */
+  usedCount: bigint;
+
+  /**
+   * Operations that were refused.
+   *
+   * @generated from field: uint64 denied_count = 3;
+   */
+  deniedCount: bigint;
+
+  /**
+   * For CAPABILITY_TYPE_KV: the bucket.
+   *
+   * @generated from field: string bucket = 4;
+   */
+  bucket: string;
+};
+
+/**
+ * Describes the message wasmatrix.v1.PermissionUse.
+ * Use `create(PermissionUseSchema)` to create a new message.
+ */
+export const PermissionUseSchema: GenMessage<PermissionUse> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_instance, 3);
 
 /**
  * InstanceSpec is what an instance is started with.
@@ -199,7 +286,7 @@ export type InstanceSpec = Message<"wasmatrix.v1.InstanceSpec"> & {
   args: string[];
 
   /**
-   * Environment variables. Values are never reported back.
+   * Environment variables; the guest sees them without an assignment. Values are never reported back.
    *
    * @generated from field: map<string, string> env = 5;
    */
@@ -232,6 +319,27 @@ export type InstanceSpec = Message<"wasmatrix.v1.InstanceSpec"> & {
    * @generated from field: wasmatrix.v1.Limits limits = 9;
    */
   limits?: Limits | undefined;
+
+  /**
+   * Which threads host it.
+   *
+   * @generated from field: wasmatrix.v1.Isolation isolation = 10;
+   */
+  isolation: Isolation;
+
+  /**
+   * What of its memory one call leaves to the next.
+   *
+   * @generated from field: wasmatrix.v1.Reuse reuse = 11;
+   */
+  reuse: Reuse;
+
+  /**
+   * Values of wasi:config, which the guest reads without an assignment. They are never reported back.
+   *
+   * @generated from field: map<string, string> config = 12;
+   */
+  config: { [key: string]: string };
 };
 
 /**
@@ -239,7 +347,7 @@ export type InstanceSpec = Message<"wasmatrix.v1.InstanceSpec"> & {
  * Use `create(InstanceSpecSchema)` to create a new message.
  */
 export const InstanceSpecSchema: GenMessage<InstanceSpec> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_instance, 3);
+  messageDesc(file_wasmatrix_v1_instance, 4);
 
 /**
  * Termination is how a guest ended, the last time it did.
@@ -288,7 +396,7 @@ export type Termination = Message<"wasmatrix.v1.Termination"> & {
  * Use `create(TerminationSchema)` to create a new message.
  */
 export const TerminationSchema: GenMessage<Termination> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_instance, 4);
+  messageDesc(file_wasmatrix_v1_instance, 5);
 
 /**
  * Instance is what an agent said of one instance. A control plane adds nothing but node_id's silence (state UNKNOWN) and observed_time.
@@ -435,6 +543,35 @@ export type Instance = Message<"wasmatrix.v1.Instance"> & {
    * @generated from field: uint64 denied_count = 20;
    */
   deniedCount: bigint;
+
+  /**
+   * How often each permission was used and refused since the agent came up, by permission and bucket. An agent answers the
+   * present counts; in reports they are at most a few seconds behind. Not kept beyond the agent's life.
+   *
+   * @generated from field: repeated wasmatrix.v1.PermissionUse permission_uses = 21;
+   */
+  permissionUses: PermissionUse[];
+
+  /**
+   * See InstanceSpec.
+   *
+   * @generated from field: wasmatrix.v1.Isolation isolation = 22;
+   */
+  isolation: Isolation;
+
+  /**
+   * See InstanceSpec.
+   *
+   * @generated from field: wasmatrix.v1.Reuse reuse = 23;
+   */
+  reuse: Reuse;
+
+  /**
+   * Names of its wasi:config values, sorted.
+   *
+   * @generated from field: repeated string config_names = 24;
+   */
+  configNames: string[];
 };
 
 /**
@@ -442,7 +579,7 @@ export type Instance = Message<"wasmatrix.v1.Instance"> & {
  * Use `create(InstanceSchema)` to create a new message.
  */
 export const InstanceSchema: GenMessage<Instance> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_instance, 5);
+  messageDesc(file_wasmatrix_v1_instance, 6);
 
 /**
  * LogLine is one line of an instance's output.
@@ -484,6 +621,13 @@ export type LogLine = Message<"wasmatrix.v1.LogLine"> & {
    * @generated from field: uint64 sequence = 5;
    */
   sequence: bigint;
+
+  /**
+   * For LOG_STREAM_LOGGING: "trace", "debug", "info", "warn", "error" or "critical". Otherwise empty.
+   *
+   * @generated from field: string level = 6;
+   */
+  level: string;
 };
 
 /**
@@ -491,7 +635,7 @@ export type LogLine = Message<"wasmatrix.v1.LogLine"> & {
  * Use `create(LogLineSchema)` to create a new message.
  */
 export const LogLineSchema: GenMessage<LogLine> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_instance, 6);
+  messageDesc(file_wasmatrix_v1_instance, 7);
 
 /**
  * GuestKind is how a module is hosted, detected from its bytes.
@@ -514,18 +658,25 @@ export const GuestKind = {
   HTTP: 1,
 
   /**
-   * WASI preview 1 command, which runs once from _start.
+   * Runs once: component that exports wasi:cli/run, or core module that exports _start (WASI preview 1, WASIX).
    *
    * @generated from enum value: GUEST_KIND_COMMAND = 2;
    */
   COMMAND: 2,
 
   /**
-   * Core module whose exported functions are invoked.
+   * Component or core module whose exported functions are invoked.
    *
    * @generated from enum value: GUEST_KIND_FUNCTIONS = 3;
    */
   FUNCTIONS: 3,
+
+  /**
+   * Component that exports a messaging handler and no wasi:http/incoming-handler.
+   *
+   * @generated from enum value: GUEST_KIND_MESSAGING = 4;
+   */
+  MESSAGING: 4,
 } as const;
 
 /**
@@ -540,6 +691,88 @@ export type GuestKind = (typeof GuestKind)[keyof typeof GuestKind] | UnknownEnum
  */
 export const GuestKindSchema: GenEnum<GuestKind> = /*@__PURE__*/
   enumDesc(file_wasmatrix_v1_instance, 0);
+
+/**
+ * Isolation says which threads of the agent host an instance.
+ *
+ * @generated from enum wasmatrix.v1.Isolation
+ */
+export const Isolation = {
+  /**
+   * The default: shared.
+   *
+   * @generated from enum value: ISOLATION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * In a pool of threads together with others. Memories are apart all the same; commands always have a thread each.
+   *
+   * @generated from enum value: ISOLATION_SHARED = 1;
+   */
+  SHARED: 1,
+
+  /**
+   * A thread of its own.
+   *
+   * @generated from enum value: ISOLATION_DEDICATED = 2;
+   */
+  DEDICATED: 2,
+} as const;
+
+/**
+ * Isolation says which threads of the agent host an instance.
+ *
+ * @generated from enum wasmatrix.v1.Isolation
+ */
+export type Isolation = (typeof Isolation)[keyof typeof Isolation] | UnknownEnum;
+
+/**
+ * Describes the enum wasmatrix.v1.Isolation.
+ */
+export const IsolationSchema: GenEnum<Isolation> = /*@__PURE__*/
+  enumDesc(file_wasmatrix_v1_instance, 1);
+
+/**
+ * Reuse says what of an instance's memory one call leaves to the next.
+ *
+ * @generated from enum wasmatrix.v1.Reuse
+ */
+export const Reuse = {
+  /**
+   * The default: instance.
+   *
+   * @generated from enum value: REUSE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Calls meet what earlier calls left, until the instance restarts. It is a cache, never storage.
+   *
+   * @generated from enum value: REUSE_INSTANCE = 1;
+   */
+  INSTANCE: 1,
+
+  /**
+   * Every call gets a fresh copy of the guest, which is thrown away after it.
+   *
+   * @generated from enum value: REUSE_NONE = 2;
+   */
+  NONE: 2,
+} as const;
+
+/**
+ * Reuse says what of an instance's memory one call leaves to the next.
+ *
+ * @generated from enum wasmatrix.v1.Reuse
+ */
+export type Reuse = (typeof Reuse)[keyof typeof Reuse] | UnknownEnum;
+
+/**
+ * Describes the enum wasmatrix.v1.Reuse.
+ */
+export const ReuseSchema: GenEnum<Reuse> = /*@__PURE__*/
+  enumDesc(file_wasmatrix_v1_instance, 2);
 
 /**
  * InstanceState is where an instance is in its life. Ended states are STOPPED, EXITED, FAILED and LOST.
@@ -629,7 +862,7 @@ export type InstanceState = (typeof InstanceState)[keyof typeof InstanceState] |
  * Describes the enum wasmatrix.v1.InstanceState.
  */
 export const InstanceStateSchema: GenEnum<InstanceState> = /*@__PURE__*/
-  enumDesc(file_wasmatrix_v1_instance, 1);
+  enumDesc(file_wasmatrix_v1_instance, 3);
 
 /**
  * RestartMode says which ends of an instance are followed by a restart.
@@ -677,7 +910,7 @@ export type RestartMode = (typeof RestartMode)[keyof typeof RestartMode] | Unkno
  * Describes the enum wasmatrix.v1.RestartMode.
  */
 export const RestartModeSchema: GenEnum<RestartMode> = /*@__PURE__*/
-  enumDesc(file_wasmatrix_v1_instance, 2);
+  enumDesc(file_wasmatrix_v1_instance, 4);
 
 /**
  * CapabilityType is a kind of side effect.
@@ -700,18 +933,36 @@ export const CapabilityType = {
   KV: 1,
 
   /**
-   * Outgoing HTTP. Permissions: http:request, http:domain:<domain>.
+   * Outgoing HTTP. Permissions: http:request (anywhere), http:domain:<domain>[:port], where *.example.com stands for every
+   * domain below example.com, and an IP address may stand for a domain.
    *
    * @generated from enum value: CAPABILITY_TYPE_HTTP = 2;
    */
   HTTP: 2,
 
   /**
-   * Messaging. Permissions: msg:publish:<topic>, msg:subscribe:<topic>.
+   * Messaging. Permissions: msg:publish:<topic>, msg:subscribe:<topic>; in a topic, * stands for one token and > at the end
+   * for one or more.
    *
    * @generated from enum value: CAPABILITY_TYPE_MESSAGING = 3;
    */
   MESSAGING: 3,
+
+  /**
+   * Folders of the node, of those that it shares. Permissions: fs:read:/host/dir[::/guest/dir], fs:write:/host/dir[::/guest/dir];
+   * without a guest folder the guest sees the host's path.
+   *
+   * @generated from enum value: CAPABILITY_TYPE_FILES = 4;
+   */
+  FILES: 4,
+
+  /**
+   * Environment variables of the node, of those that it shares. Permissions: env:NAME, env:* (all that it shares). Denied,
+   * they also hide variables of the start order.
+   *
+   * @generated from enum value: CAPABILITY_TYPE_ENVIRONMENT = 5;
+   */
+  ENVIRONMENT: 5,
 } as const;
 
 /**
@@ -725,7 +976,7 @@ export type CapabilityType = (typeof CapabilityType)[keyof typeof CapabilityType
  * Describes the enum wasmatrix.v1.CapabilityType.
  */
 export const CapabilityTypeSchema: GenEnum<CapabilityType> = /*@__PURE__*/
-  enumDesc(file_wasmatrix_v1_instance, 3);
+  enumDesc(file_wasmatrix_v1_instance, 5);
 
 /**
  * TerminationCause says how a guest ended.
@@ -801,7 +1052,7 @@ export type TerminationCause = (typeof TerminationCause)[keyof typeof Terminatio
  * Describes the enum wasmatrix.v1.TerminationCause.
  */
 export const TerminationCauseSchema: GenEnum<TerminationCause> = /*@__PURE__*/
-  enumDesc(file_wasmatrix_v1_instance, 4);
+  enumDesc(file_wasmatrix_v1_instance, 6);
 
 /**
  * LogStream is where a line of output was written.
@@ -829,6 +1080,13 @@ export const LogStream = {
    * @generated from enum value: LOG_STREAM_STDERR = 2;
    */
   STDERR: 2,
+
+  /**
+   * wasi:logging; level says how grave the line is.
+   *
+   * @generated from enum value: LOG_STREAM_LOGGING = 3;
+   */
+  LOGGING: 3,
 } as const;
 
 /**
@@ -842,5 +1100,5 @@ export type LogStream = (typeof LogStream)[keyof typeof LogStream] | UnknownEnum
  * Describes the enum wasmatrix.v1.LogStream.
  */
 export const LogStreamSchema: GenEnum<LogStream> = /*@__PURE__*/
-  enumDesc(file_wasmatrix_v1_instance, 5);
+  enumDesc(file_wasmatrix_v1_instance, 7);
 

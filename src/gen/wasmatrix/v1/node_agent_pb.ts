@@ -243,14 +243,16 @@ export type NodeAgentServiceInvokeInstanceRequest = Message<"wasmatrix.v1.NodeAg
   instanceId: string;
 
   /**
-   * The export's name.
+   * The export's name; for a component interface#function, where the interface's version may be left out.
    *
    * @generated from field: string function = 2;
    */
   function: string;
 
   /**
-   * A JSON array of arguments. i32, f32 and f64 are numbers, i64 is a decimal string (a safe integer is taken too).
+   * A JSON array of arguments. Numbers are numbers, but 64-bit integers decimal strings (safe integers are taken too), NaN and
+   * infinities strings. Of WIT types: char and string are strings, list and tuple arrays (list<u8> also "base64:..."), record an object,
+   * option null or the value, variant "case" or {"case": payload}, enum "case", flags an array of names, result {"ok": ...} or {"error": ...}.
    *
    * @generated from field: string args_json = 3;
    */
@@ -798,7 +800,8 @@ export type NodeAgentServiceRevokeCapabilityRequest = Message<"wasmatrix.v1.Node
   instanceId: string;
 
   /**
-   * Which assignment, by provider_id and bucket; permissions lists what to take away, empty means all.
+   * Which assignment, by provider_id and bucket. permissions lists what to take away, denied_permissions which denials to
+   * lift; with both empty the whole assignment goes, its denials included.
    *
    * @generated from field: wasmatrix.v1.Assignment assignment = 2;
    */

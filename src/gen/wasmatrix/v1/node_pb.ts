@@ -7,7 +7,7 @@ import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { CapabilityType, GuestKind } from "./instance_pb.ts";
+import type { CapabilityType, GuestKind, Limits } from "./instance_pb.ts";
 import { file_wasmatrix_v1_instance } from "./instance_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file wasmatrix/v1/node.proto.
  */
 export const file_wasmatrix_v1_node: GenFile = /*@__PURE__*/
-  fileDesc("Chd3YXNtYXRyaXgvdjEvbm9kZS5wcm90bxIMd2FzbWF0cml4LnYxIjsKCENhcGFjaXR5EhUKDWluc3RhbmNlc19tYXgYASABKA0SGAoQbWVtb3J5X21heF9ieXRlcxgCIAEoBCIvCgRMb2FkEhEKCWluc3RhbmNlcxgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQiqgQKCE5vZGVJbmZvEqEBCgdub2RlX2lkGAEgASgJQo8BukiLAboBhwEKEW5vZGVfaW5mby5ub2RlX2lkEjxtdXN0IGJlIDEgdG8gNjMgbG93ZXItY2FzZSBsZXR0ZXJzLCBkaWdpdHMgYW5kIGlubmVyIGh5cGhlbnMaNHRoaXMubWF0Y2hlcygnXlthLXowLTldKFthLXowLTktXXswLDYxfVthLXowLTldKT8kJykSGQoHYWRkcmVzcxgCIAEoCUIIukgFcgMYgAQSIQoPaW5ncmVzc19hZGRyZXNzGAMgASgJQgi6SAVyAxiABBJLCgZsYWJlbHMYBCADKAsyIi53YXNtYXRyaXgudjEuTm9kZUluZm8uTGFiZWxzRW50cnlCF7pIFJoBERBAIgZyBBABGD8qBXIDGP8BEigKCGNhcGFjaXR5GAUgASgLMhYud2FzbWF0cml4LnYxLkNhcGFjaXR5EhgKEHByb3RvY29sX3ZlcnNpb24YBiABKA0SIQoQc29mdHdhcmVfdmVyc2lvbhgHIAEoCUIHukgEcgIYQBI2CgtndWVzdF9raW5kcxgIIAMoDjIXLndhc21hdHJpeC52MS5HdWVzdEtpbmRCCLpIBZIBAhBAEiEKDm1vZHVsZV9kaWdlc3RzGAkgAygJQgm6SAaSAQMQgAIaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKQAQoIUHJvdmlkZXISCgoCaWQYASABKAkSKgoEdHlwZRgCIAEoDjIcLndhc21hdHJpeC52MS5DYXBhYmlsaXR5VHlwZRIPCgdiYWNrZW5kGAMgASgJEioKBXN0YXRlGAQgASgOMhsud2FzbWF0cml4LnYxLlByb3ZpZGVyU3RhdGUSDwoHbm9kZV9pZBgFIAEoCSL6AQoETm9kZRIkCgRpbmZvGAEgASgLMhYud2FzbWF0cml4LnYxLk5vZGVJbmZvEiYKBXN0YXRlGAIgASgOMhcud2FzbWF0cml4LnYxLk5vZGVTdGF0ZRINCgVlcG9jaBgDIAEoCRI0ChBsYXN0X3JlcG9ydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIgCgRsb2FkGAUgASgLMhIud2FzbWF0cml4LnYxLkxvYWQSKQoJcHJvdmlkZXJzGAYgAygLMhYud2FzbWF0cml4LnYxLlByb3ZpZGVyEhIKCnJlYnVpbGRpbmcYByABKAgqgwEKCU5vZGVTdGF0ZRIaChZOT0RFX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUTk9ERV9TVEFURV9BVkFJTEFCTEUQARIWChJOT0RFX1NUQVRFX1NVU1BFQ1QQAhITCg9OT0RFX1NUQVRFX0xPU1QQAxITCg9OT0RFX1NUQVRFX0xFRlQQBCpnCg1Qcm92aWRlclN0YXRlEh4KGlBST1ZJREVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWUFJPVklERVJfU1RBVEVfUlVOTklORxABEhoKFlBST1ZJREVSX1NUQVRFX1NUT1BQRUQQAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_wasmatrix_v1_instance]);
+  fileDesc("Chd3YXNtYXRyaXgvdjEvbm9kZS5wcm90bxIMd2FzbWF0cml4LnYxIjsKCENhcGFjaXR5EhUKDWluc3RhbmNlc19tYXgYASABKA0SGAoQbWVtb3J5X21heF9ieXRlcxgCIAEoBCIvCgRMb2FkEhEKCWluc3RhbmNlcxgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQiqQUKCE5vZGVJbmZvEqEBCgdub2RlX2lkGAEgASgJQo8BukiLAboBhwEKEW5vZGVfaW5mby5ub2RlX2lkEjxtdXN0IGJlIDEgdG8gNjMgbG93ZXItY2FzZSBsZXR0ZXJzLCBkaWdpdHMgYW5kIGlubmVyIGh5cGhlbnMaNHRoaXMubWF0Y2hlcygnXlthLXowLTldKFthLXowLTktXXswLDYxfVthLXowLTldKT8kJykSGQoHYWRkcmVzcxgCIAEoCUIIukgFcgMYgAQSIQoPaW5ncmVzc19hZGRyZXNzGAMgASgJQgi6SAVyAxiABBJLCgZsYWJlbHMYBCADKAsyIi53YXNtYXRyaXgudjEuTm9kZUluZm8uTGFiZWxzRW50cnlCF7pIFJoBERBAIgZyBBABGD8qBXIDGP8BEigKCGNhcGFjaXR5GAUgASgLMhYud2FzbWF0cml4LnYxLkNhcGFjaXR5EhgKEHByb3RvY29sX3ZlcnNpb24YBiABKA0SIQoQc29mdHdhcmVfdmVyc2lvbhgHIAEoCUIHukgEcgIYQBI2CgtndWVzdF9raW5kcxgIIAMoDjIXLndhc21hdHJpeC52MS5HdWVzdEtpbmRCCLpIBZIBAhBAEiEKDm1vZHVsZV9kaWdlc3RzGAkgAygJQgm6SAaSAQMQgAISJwoOc2hhcmVkX2ZvbGRlcnMYCiADKAlCD7pIDJIBCRBAIgVyAxiAIBIqChBzaGFyZWRfZW52X25hbWVzGAsgAygJQhC6SA2SAQoQgAIiBXIDGP8BEigKCmxpbWl0c19tYXgYDCABKAsyFC53YXNtYXRyaXgudjEuTGltaXRzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEikAEKCFByb3ZpZGVyEgoKAmlkGAEgASgJEioKBHR5cGUYAiABKA4yHC53YXNtYXRyaXgudjEuQ2FwYWJpbGl0eVR5cGUSDwoHYmFja2VuZBgDIAEoCRIqCgVzdGF0ZRgEIAEoDjIbLndhc21hdHJpeC52MS5Qcm92aWRlclN0YXRlEg8KB25vZGVfaWQYBSABKAki+gEKBE5vZGUSJAoEaW5mbxgBIAEoCzIWLndhc21hdHJpeC52MS5Ob2RlSW5mbxImCgVzdGF0ZRgCIAEoDjIXLndhc21hdHJpeC52MS5Ob2RlU3RhdGUSDQoFZXBvY2gYAyABKAkSNAoQbGFzdF9yZXBvcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIAoEbG9hZBgFIAEoCzISLndhc21hdHJpeC52MS5Mb2FkEikKCXByb3ZpZGVycxgGIAMoCzIWLndhc21hdHJpeC52MS5Qcm92aWRlchISCgpyZWJ1aWxkaW5nGAcgASgIKoMBCglOb2RlU3RhdGUSGgoWTk9ERV9TVEFURV9VTlNQRUNJRklFRBAAEhgKFE5PREVfU1RBVEVfQVZBSUxBQkxFEAESFgoSTk9ERV9TVEFURV9TVVNQRUNUEAISEwoPTk9ERV9TVEFURV9MT1NUEAMSEwoPTk9ERV9TVEFURV9MRUZUEAQqZwoNUHJvdmlkZXJTdGF0ZRIeChpQUk9WSURFUl9TVEFURV9VTlNQRUNJRklFRBAAEhoKFlBST1ZJREVSX1NUQVRFX1JVTk5JTkcQARIaChZQUk9WSURFUl9TVEFURV9TVE9QUEVEEAJiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_wasmatrix_v1_instance]);
 
 /**
  * Capacity is how much a node takes.
@@ -31,7 +31,7 @@ export type Capacity = Message<"wasmatrix.v1.Capacity"> & {
   instancesMax: number;
 
   /**
-   * Sum of the memory limits of live instances, in bytes.
+   * Sum of the memory limits of live instances (memory_max_bytes times concurrent_calls_max), in bytes.
    *
    * @generated from field: uint64 memory_max_bytes = 2;
    */
@@ -59,7 +59,7 @@ export type Load = Message<"wasmatrix.v1.Load"> & {
   instances: number;
 
   /**
-   * Sum of the memory limits of live instances, in bytes.
+   * Sum of the memory limits of live instances (memory_max_bytes times concurrent_calls_max), in bytes.
    *
    * @generated from field: uint64 memory_bytes = 2;
    */
@@ -141,6 +141,27 @@ export type NodeInfo = Message<"wasmatrix.v1.NodeInfo"> & {
    * @generated from field: repeated string module_digests = 9;
    */
   moduleDigests: string[];
+
+  /**
+   * Absolute paths of the folders that instances may be assigned, or folders below them; whatever lies elsewhere is refused.
+   *
+   * @generated from field: repeated string shared_folders = 10;
+   */
+  sharedFolders: string[];
+
+  /**
+   * Names of the node's environment variables that instances may be assigned. Values are never reported.
+   *
+   * @generated from field: repeated string shared_env_names = 11;
+   */
+  sharedEnvNames: string[];
+
+  /**
+   * The most that the node grants of each limit; 0 where it says nothing.
+   *
+   * @generated from field: wasmatrix.v1.Limits limits_max = 12;
+   */
+  limitsMax?: Limits | undefined;
 };
 
 /**
@@ -171,7 +192,7 @@ export type Provider = Message<"wasmatrix.v1.Provider"> & {
   type: CapabilityType;
 
   /**
-   * What is behind it: "memory" or "sqlite".
+   * What is behind it, for people: "memory", "sqlite", "fetch", "in-process", "folders", "environment".
    *
    * @generated from field: string backend = 3;
    */
