@@ -1,13 +1,33 @@
 /** What an instance may do that is carried out in its own thread: granted folders, and the environment that it sees. */
 
-/** A folder of the host that an instance sees. */
+/**
+ * A folder of the host that an instance sees. Two folders may lie one in the other; each then says by itself all
+ * that may be done below it.
+ */
 export type GrantedFolder = {
-  /** Absolute path under which the guest sees it. */
+  /** Absolute path under which the guest sees it; no two folders of an instance have the same. */
   readonly guestPath: string;
-  /** Absolute path on the host. */
+  /** Absolute path on the host, without `.`, `..`, empty parts or a slash at the end. */
   readonly hostPath: string;
+  /** Listing, reading, asking for the state of what is there. At least one of the two is true. */
   readonly canRead: boolean;
+  /** Creating, changing, renaming, removing. */
   readonly canWrite: boolean;
+  /** Places strictly below `hostPath` where less may be done. */
+  readonly deniedPaths: readonly DeniedPath[];
+};
+
+/**
+ * A place that was taken off a granted folder: what is denied is denied there and for everything below, by whatever path
+ * (symlink, hard link, rename) the guest comes. A folder that has such a place below it may not be renamed or removed
+ * either, for the place would then be found under another path. Nothing need exist there.
+ */
+export type DeniedPath = {
+  /** As in `GrantedFolder`. */
+  readonly hostPath: string;
+  /** At least one of the two is true. */
+  readonly isReadDenied: boolean;
+  readonly isWriteDenied: boolean;
 };
 
 /** All of it, with denials already taken off. Compared by identity: a change is a new object. */
@@ -16,3 +36,9 @@ export type LocalRights = {
   /** Variables that the guest sees: those of its start order, and those of the node that it was granted. */
   readonly env: Readonly<Record<string, string>>;
 };
+
+/** The permission that lets a guest into `folder`, as counted by `GuestLine.audit`: `fs:read:/srv/data::/data`. */
+export function folderPermission(folder: Pick<GrantedFolder, "hostPath" | "guestPath">, access: "read" | "write"): string {
+  const seen = folder.guestPath === folder.hostPath ? "" : `::${folder.guestPath}`;
+  return `fs:${access}:${folder.hostPath}${seen}`;
+}
