@@ -95,7 +95,8 @@ async function compileC(sources: readonly string[], flags: CFlags): Promise<Uint
 
 /** One WIT text: the world's package, and after it, as blocks, the packages that it may refer to. */
 async function witSource(world: string): Promise<string> {
-  const imported = [join(HEADERS, "wasi-keyvalue.wit"), ...(await wasiPackages())];
+  const ours = ["wasi-keyvalue.wit", "wasi-config.wit", "wasi-logging.wit", "wasmcloud-messaging.wit"];
+  const imported = [...ours.map((file) => join(HEADERS, file)), ...(await wasiPackages())];
   const texts = await Promise.all(imported.map((file) => readFile(file, "utf8")));
   const blocks = texts.map((text) => text.replace(/^package ([^{;]+);([\s\S]*)$/mu, "package $1 {$2\n}"));
   return [await readFile(world, "utf8"), ...blocks].join("\n");
