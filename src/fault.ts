@@ -100,4 +100,9 @@ const CODES: Readonly<Record<Reason, Code>> = {
   [Reason.UNIMPLEMENTED]: Code.Unimplemented,
   [Reason.NOT_SHARED]: Code.FailedPrecondition,
   [Reason.DELIVERY_FAILED]: Code.Aborted,
+  [Reason.DISCOVERY_UNAVAILABLE]: Code.Unavailable,
+  [Reason.GENERATION_SUPERSEDED]: Code.Aborted,
+  [Reason.NODE_CORDONED]: Code.FailedPrecondition,
+  [Reason.NO_WITNESS]: Code.FailedPrecondition,
+  [Reason.REBUILDING]: Code.Unavailable,
 };
