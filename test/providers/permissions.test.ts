@@ -158,6 +158,7 @@ const anyCall: fc.Arbitrary<KvCall> = anyBucket.chain((bucket) =>
     { kind: "exists", bucket, key: "k" },
     { kind: "listKeys", bucket, cursor: undefined },
     { kind: "increment", bucket, key: "k", delta: 1n },
+    { kind: "compareAndSwap", bucket, key: "k", expected: undefined, value: new Uint8Array() },
     { kind: "getMany", bucket, keys: ["k"] },
     { kind: "setMany", bucket, entries: [] },
     { kind: "deleteMany", bucket, keys: [] },

@@ -22,6 +22,8 @@ export async function runKvCall(provider: KvProvider, call: KvCall): Promise<KvA
       return { kind: "page", page: await provider.listKeys(bucket, call.cursor) };
     case "increment":
       return { kind: "sum", sum: await provider.increment(bucket, call.key, call.delta) };
+    case "compareAndSwap":
+      return { kind: "swap", swap: await provider.compareAndSwap(bucket, call.key, call.expected, call.value) };
     case "getMany":
       return { kind: "values", values: await provider.getMany(bucket, call.keys) };
     case "setMany":

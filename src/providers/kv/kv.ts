@@ -1,5 +1,5 @@
 /**
- * The contract of a key-value provider: what `wasi:keyvalue` 0.2.0-draft asks for, on named buckets.
+ * The contract of a key-value provider: what `wasi:keyvalue` 0.2.0-draft and 0.2.0-draft2 ask for, on named buckets.
  *
  * A provider trusts its caller: permissions are checked by the agent's capability gate just before the
  * call, at every call. Every backend passes `test/providers/kv/kv-contract.ts`.
@@ -44,6 +44,11 @@ export type KvPage = {
   readonly cursor: string | undefined;
 };
 
+/** What `compareAndSwap` has done; `current` is the value that was there instead, and the caller's. */
+export type KvSwap =
+  | { readonly isSwapped: true }
+  | { readonly isSwapped: false; readonly current: Uint8Array | undefined };
+
 /**
  * A key-value store of many buckets. A bucket exists as soon as it is named; keys of one are invisible from another.
  *
@@ -71,6 +76,11 @@ export interface KvProvider {
    * leading zeros or plus sign; a value that is not such a number, or a sum out of range, throws `ARGUMENT_INVALID` and changes nothing.
    */
   increment(bucket: string, key: string, delta: bigint): Promise<bigint>;
+  /**
+   * Writes `value` if the key still has the value `expected` (`undefined`: no value), and otherwise says what it has.
+   * Atomic against every other operation on the backend. Copies `value`.
+   */
+  compareAndSwap(bucket: string, key: string, expected: Uint8Array | undefined, value: Uint8Array): Promise<KvSwap>;
   /** Values in the order of `keys`; `undefined` where there is none. */
   getMany(bucket: string, keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>;
   /** Writes all entries or none; of two entries for one key the later one stays. */
@@ -90,6 +100,13 @@ export type KvCall =
   | { readonly kind: "exists"; readonly bucket: string; readonly key: string }
   | { readonly kind: "listKeys"; readonly bucket: string; readonly cursor: string | undefined }
   | { readonly kind: "increment"; readonly bucket: string; readonly key: string; readonly delta: bigint }
+  | {
+      readonly kind: "compareAndSwap";
+      readonly bucket: string;
+      readonly key: string;
+      readonly expected: Uint8Array | undefined;
+      readonly value: Uint8Array;
+    }
   | { readonly kind: "getMany"; readonly bucket: string; readonly keys: readonly string[] }
   | { readonly kind: "setMany"; readonly bucket: string; readonly entries: readonly (readonly [string, Uint8Array])[] }
   | { readonly kind: "deleteMany"; readonly bucket: string; readonly keys: readonly string[] };
@@ -101,4 +118,5 @@ export type KvAnswer =
   | { readonly kind: "exists"; readonly exists: boolean }
   | { readonly kind: "page"; readonly page: KvPage }
   | { readonly kind: "sum"; readonly sum: bigint }
+  | { readonly kind: "swap"; readonly swap: KvSwap }
   | { readonly kind: "values"; readonly values: readonly (Uint8Array | undefined)[] };

@@ -113,6 +113,16 @@ export function createLocalKv(table: KvTable, limits: KvLimits): KvProvider {
         return sum;
       });
     },
+    async compareAndSwap(bucket, key, expected, value) {
+      enter(bucket, [key]);
+      assertValueBytes(limits, bucket, value.byteLength);
+      return table.atomically(() => {
+        const current = table.read(bucket, key);
+        if (!isSameValue(current, expected)) return { isSwapped: false, current };
+        write(bucket, new Map([[key, value]]));
+        return { isSwapped: true };
+      });
+    },
     async getMany(bucket, keys) {
       enterBatch(bucket, keys);
       return table.atomically(() => {
@@ -161,6 +171,11 @@ function usageAfter(table: KvTable, bucket: string, before: BucketUsage, changes
     }
   }
   return { keys, bytes };
+}
+
+function isSameValue(left: Uint8Array | undefined, right: Uint8Array | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right;
+  return Buffer.compare(left, right) === 0;
 }
 
 function sumOf(bucket: string, value: Uint8Array | undefined, delta: bigint): bigint {

@@ -25,6 +25,14 @@ describe("a key-value call as data", () => {
         { kind: "increment", bucket, key: "n", delta: 4n },
         { kind: "sum", sum: 5n },
       ],
+      [
+        { kind: "compareAndSwap", bucket, key: "n", expected: one, value: one },
+        { kind: "swap", swap: { isSwapped: false, current: Uint8Array.of(53) } },
+      ],
+      [
+        { kind: "compareAndSwap", bucket, key: "n", expected: Uint8Array.of(53), value: one },
+        { kind: "swap", swap: { isSwapped: true } },
+      ],
       [{ kind: "setMany", bucket, entries: [["m", one]] }, { kind: "done" }],
       [
         { kind: "listKeys", bucket, cursor: undefined },

@@ -46,6 +46,56 @@ export function describeChanges(open: OpenEmptyKv): void {
     );
   });
 
+  describe("compareAndSwap", () => {
+    it("writes if the value is the expected one, and otherwise says what it is and changes nothing", async () => {
+      const kv = await open();
+      expect(await kv.compareAndSwap("b", "k", undefined, bytes("one"))).toEqual({ isSwapped: true });
+      expect(await kv.compareAndSwap("b", "k", undefined, bytes("two"))).toEqual({
+        isSwapped: false,
+        current: bytes("one"),
+      });
+      expect(await kv.compareAndSwap("b", "k", bytes("on"), bytes("two"))).toEqual({
+        isSwapped: false,
+        current: bytes("one"),
+      });
+      expect(text(await kv.get("b", "k"))).toBe("one");
+      expect(await kv.compareAndSwap("b", "k", bytes("one"), bytes("two"))).toEqual({ isSwapped: true });
+      expect(text(await kv.get("b", "k"))).toBe("two");
+    });
+
+    it("tells an empty value from none", async () => {
+      const kv = await open();
+      expect(await kv.compareAndSwap("b", "k", new Uint8Array(), bytes("v"))).toEqual({
+        isSwapped: false,
+        current: undefined,
+      });
+      await kv.set("b", "k", new Uint8Array());
+      expect(await kv.compareAndSwap("b", "k", undefined, bytes("v"))).toEqual({
+        isSwapped: false,
+        current: new Uint8Array(),
+      });
+      expect(await kv.compareAndSwap("b", "k", new Uint8Array(), bytes("v"))).toEqual({ isSwapped: true });
+    });
+
+    it("lets exactly one of many win", async () => {
+      const kv = await open();
+      await kv.set("b", "k", bytes("start"));
+      const swaps = await Promise.all(
+        Array.from({ length: 50 }, (_, index) => kv.compareAndSwap("b", "k", bytes("start"), bytes(`winner ${index}`))),
+      );
+      expect(swaps.filter(({ isSwapped }) => isSwapped)).toHaveLength(1);
+    });
+
+    it("keeps to the limit of a value, and takes one that just fits", async () => {
+      const kv = await open({ valueMaxBytes: 4 });
+      await expect(kv.compareAndSwap("b", "k", undefined, bytes("12345"))).rejects.toEqual(
+        reason(Reason.PROVIDER_LIMIT),
+      );
+      expect(await kv.exists("b", "k")).toBe(false);
+      expect(await kv.compareAndSwap("b", "k", undefined, bytes("1234"))).toEqual({ isSwapped: true });
+    });
+  });
+
   describe("batches", () => {
     it("reads, writes and deletes many", async () => {
       const kv = await open();

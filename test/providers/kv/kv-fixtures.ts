@@ -43,6 +43,7 @@ export function everyOperation(kv: KvProvider, bucket: string): (() => Promise<u
     () => kv.exists(bucket, "k"),
     () => kv.listKeys(bucket),
     () => kv.increment(bucket, "k", 1n),
+    () => kv.compareAndSwap(bucket, "k", undefined, new Uint8Array(1)),
     () => kv.getMany(bucket, ["k"]),
     () => kv.setMany(bucket, [["k", new Uint8Array(1)]]),
     () => kv.deleteMany(bucket, ["k"]),
