@@ -17,11 +17,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   rpc: GROUND,
   listen: GROUND,
   http: GROUND,
+  discovery: ["fault.ts", "clock.ts", "log.ts"],
+  etcd: ["fault.ts", "clock.ts", "discovery"],
   providers: ["fault.ts", "clock.ts"],
   runtime: ["fault.ts", "clock.ts", "providers"],
-  agent: [...GROUND, "rpc", "http", "listen", "runtime", "providers"],
-  cp: [...GROUND, "rpc", "http"],
-  "cp/entry": [...GROUND, "rpc", "http", "listen", "cp"],
+  agent: [...GROUND, "rpc", "http", "listen", "runtime", "providers", "discovery", "etcd"],
+  cp: [...GROUND, "rpc", "http", "discovery"],
+  "cp/entry": [...GROUND, "rpc", "http", "listen", "cp", "discovery", "etcd"],
   cli: [...GROUND, "rpc", "cp/entry", "agent"],
 };
 
