@@ -3,7 +3,8 @@ import type { Clock } from "../clock.ts";
 import { fault, isFault, Reason } from "../fault.ts";
 import type { KvAnswer, KvCall } from "../providers/kv/kv.ts";
 import { runKvCall } from "../providers/kv/kv-call.ts";
-import { checkKvCall, type Grant } from "../providers/permissions.ts";
+import { checkKvCall } from "../providers/kv/check-kv-call.ts";
+import type { Grant } from "../providers/permissions.ts";
 import type { ProviderSet } from "./provider-set.ts";
 
 /** What a gate is given. */

@@ -7,7 +7,7 @@
 export type GrantedFolder = {
   /** Absolute path under which the guest sees it; no two folders of an instance have the same. */
   readonly guestPath: string;
-  /** Absolute path on the host, without `.`, `..`, empty parts or a slash at the end. */
+  /** Absolute path on the host, symlinks resolved, without a slash at the end. Must be opened as a folder and without following symlinks anew. */
   readonly hostPath: string;
   /** Listing, reading, asking for the state of what is there. At least one of the two is true. */
   readonly canRead: boolean;
@@ -15,15 +15,17 @@ export type GrantedFolder = {
   readonly canWrite: boolean;
   /** Places strictly below `hostPath` where less may be done. */
   readonly deniedPaths: readonly DeniedPath[];
+  /** The permissions by which it may be read and written, as they were assigned; for counting, through `folderPermission`. */
+  readonly grantedBy?: { readonly read: string | undefined; readonly write: string | undefined };
 };
 
 /**
  * A place that was taken off a granted folder: what is denied is denied there and for everything below, by whatever path
  * (symlink, hard link, rename) the guest comes. A folder that has such a place below it may not be renamed or removed
- * either, for the place would then be found under another path. Nothing need exist there.
+ * either, for the place would then be found under another path.
  */
 export type DeniedPath = {
-  /** As in `GrantedFolder`. */
+  /** As in `GrantedFolder`, except that nothing need exist there. */
   readonly hostPath: string;
   /** At least one of the two is true. */
   readonly isReadDenied: boolean;
@@ -37,8 +39,11 @@ export type LocalRights = {
   readonly env: Readonly<Record<string, string>>;
 };
 
-/** The permission that lets a guest into `folder`, as counted by `GuestLine.audit`: `fs:read:/srv/data::/data`. */
-export function folderPermission(folder: Pick<GrantedFolder, "hostPath" | "guestPath">, access: "read" | "write"): string {
+/** The permission that lets a guest into `folder`, or would: the name under which `GuestLine.audit` counts it. */
+export function folderPermission(
+  folder: Pick<GrantedFolder, "hostPath" | "guestPath" | "grantedBy">,
+  access: "read" | "write",
+): string {
   const seen = folder.guestPath === folder.hostPath ? "" : `::${folder.guestPath}`;
-  return `fs:${access}:${folder.hostPath}${seen}`;
+  return folder.grantedBy?.[access] ?? `fs:${access}:${folder.hostPath}${seen}`;
 }

@@ -3,8 +3,8 @@
  *
  * | type | permission | permits |
  * |---|---|---|
- * | kv | `kv:read` | get, exists, listKeys, getMany; with `kv:write` also increment |
- * | kv | `kv:write` | set, setMany; with `kv:read` also increment |
+ * | kv | `kv:read` | get, exists, listKeys, getMany; with `kv:write` also increment and compareAndSwap |
+ * | kv | `kv:write` | set, setMany; with `kv:read` also increment and compareAndSwap |
  * | kv | `kv:delete` | delete, deleteMany |
  * | http | `http:request` | requests to any public address |
  * | http | `http:domain:DOMAIN[:PORT]` | requests to DOMAIN, on any port if none is named; `*.example.com` stands for every domain below `example.com`, not for itself; an address is a domain too: `127.0.0.1`, `[::1]` |
@@ -187,11 +187,18 @@ function checkedTopic(text: string, topic: string): string {
   return topic;
 }
 
-function checkedFolder(text: string, rest: string): { readonly hostPath: string; readonly guestPath: string | undefined } {
+function checkedFolder(
+  text: string,
+  rest: string,
+): { readonly hostPath: string; readonly guestPath: string | undefined } {
   const [hostPath = "", guestPath, ...more] = rest.split("::");
   if (hostPath === "") throw invalid(text, `a folder is missing after the colon, as in ${text}/srv/data`);
-  if (more.length > 0) throw invalid(text, "it has :: more than once; it may stand once, before the path that the guest sees");
-  for (const [what, path] of [["folder", hostPath], ["path that the guest sees", guestPath]] as const) {
+  if (more.length > 0)
+    throw invalid(text, "it has :: more than once; it may stand once, before the path that the guest sees");
+  for (const [what, path] of [
+    ["folder", hostPath],
+    ["path that the guest sees", guestPath],
+  ] as const) {
     const problem = path === undefined ? undefined : absolutePathProblem(path);
     if (problem !== undefined) throw invalid(text, `the ${what} ${problem}`);
   }
@@ -199,9 +206,11 @@ function checkedFolder(text: string, rest: string): { readonly hostPath: string;
 }
 
 function checkedEnvName(text: string, name: string): string {
-  if (name === "") throw invalid(text, "a variable is missing after the colon, as in env:LANG (for all that the node shares: env:*)");
+  if (name === "")
+    throw invalid(text, "a variable is missing after the colon, as in env:LANG (for all that the node shares: env:*)");
   if (name === "*") return name;
-  if (name.length > ENV_NAME_MAX_CHARACTERS) throw invalid(text, `the name is longer than ${ENV_NAME_MAX_CHARACTERS} characters`);
+  if (name.length > ENV_NAME_MAX_CHARACTERS)
+    throw invalid(text, `the name is longer than ${ENV_NAME_MAX_CHARACTERS} characters`);
   if (/[=*\s\p{Cc}]/u.test(name) || !name.isWellFormed()) {
     throw invalid(text, "a variable's name has no =, *, white space or control character in it");
   }

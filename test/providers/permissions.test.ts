@@ -1,17 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isFault, Reason } from "../../src/fault.ts";
-import type { KvCall } from "../../src/providers/kv/kv.ts";
 import {
   assertPermissionsFit,
-  checkKvCall,
-  kvPermissionForCall,
+  canonicalPermission,
+  capabilityTypeOf,
   parsePermission,
+  permissionIfValid,
   type CapabilityType,
-  type Grant,
-  type KvPermission,
   type Permission,
 } from "../../src/providers/permissions.ts";
+
+const domain = (match: "name" | "below" | "address", host: string, port?: number): Permission => ({
+  kind: "http-domain",
+  domain: { match, host, port },
+});
 
 const messageOf = (action: () => unknown): string => {
   try {
@@ -29,10 +32,25 @@ describe("parsing a permission", () => {
     ["kv:write", { kind: "kv", permission: "kv:write" }],
     ["kv:delete", { kind: "kv", permission: "kv:delete" }],
     ["http:request", { kind: "http-request" }],
-    ["http:domain:API.example.com", { kind: "http-domain", domain: "api.example.com" }],
-    ["http:domain:*.example.com", { kind: "http-domain", domain: "*.example.com" }],
-    ["http:domain:localhost", { kind: "http-domain", domain: "localhost" }],
-    ["http:domain:127.0.0.1", { kind: "http-domain", domain: "127.0.0.1" }],
+    ["http:domain:API.example.com", domain("name", "api.example.com")],
+    ["http:domain:API.example.com:8443", domain("name", "api.example.com", 8443)],
+    ["http:domain:*.example.com", domain("below", "example.com")],
+    ["http:domain:*.example.com:80", domain("below", "example.com", 80)],
+    ["http:domain:localhost", domain("name", "localhost")],
+    ["http:domain:127.0.0.1", domain("address", "127.0.0.1")],
+    ["http:domain:127.0.0.1:65535", domain("address", "127.0.0.1", 65_535)],
+    ["http:domain:[::1]", domain("address", "::1")],
+    ["http:domain:[2001:DB8:0::1]:8080", domain("address", "2001:db8::1", 8080)],
+    ["http:domain:[::ffff:127.0.0.1]", domain("address", "127.0.0.1")],
+    ["fs:read:/srv/data", { kind: "folder", access: "read", hostPath: "/srv/data", guestPath: undefined }],
+    [
+      "fs:write:/srv/my data/::/data/",
+      { kind: "folder", access: "write", hostPath: "/srv/my data", guestPath: "/data" },
+    ],
+    ["fs:read:/::/", { kind: "folder", access: "read", hostPath: "/", guestPath: "/" }],
+    ["fs:read:/a:b", { kind: "folder", access: "read", hostPath: "/a:b", guestPath: undefined }],
+    ["env:HOME", { kind: "env", name: "HOME" }],
+    ["env:*", { kind: "env", name: "*" }],
     ["msg:publish:orders.*.created", { kind: "publish", topic: "orders.*.created" }],
     ["msg:subscribe:orders.>", { kind: "subscribe", topic: "orders.>" }],
     ["msg:subscribe:>", { kind: "subscribe", topic: ">" }],
@@ -44,7 +62,7 @@ describe("parsing a permission", () => {
   it.each<[string, string]>([
     [
       "",
-      "there is no such permission; there are kv:read, kv:write, kv:delete, http:request, http:domain:DOMAIN, msg:publish:TOPIC, msg:subscribe:TOPIC",
+      "there is no such permission; there are kv:read, kv:write, kv:delete, http:request, http:domain:DOMAIN, msg:publish:TOPIC, msg:subscribe:TOPIC, fs:read:FOLDER, fs:write:FOLDER, env:NAME, env:*",
     ],
     ["kv:admin", "there is no such permission"],
     ["KV:READ", "there is no such permission"],
@@ -57,9 +75,37 @@ describe("parsing a permission", () => {
     ["http:domain:*", "* may only stand at the beginning"],
     ["http:domain:a.*.com", "* may only stand at the beginning"],
     ["http:domain:*a.com", "* may only stand at the beginning"],
-    ["http:domain:https://example.com", "without scheme, port or path"],
-    ["http:domain:example.com:443", "without scheme, port or path"],
-    ["http:domain:user@example.com", "without scheme, port or path"],
+    ["http:domain:https://example.com", "without scheme or path"],
+    ["http:domain:example.com/x", "without scheme or path"],
+    ["http:domain:user@example.com", "without scheme or path"],
+    ["http:domain:example.com:", '"" is not a port'],
+    ["http:domain:example.com:0", '"0" is not a port'],
+    ["http:domain:example.com:65536", '"65536" is not a port'],
+    ["http:domain:example.com:https", '"https" is not a port'],
+    ["http:domain:::1", "an IPv6 address stands in brackets"],
+    ["http:domain:[::1", "an IPv6 address stands in brackets"],
+    ["http:domain:[1.2.3.4]", "an IPv6 address stands in brackets"],
+    ["http:domain:[fe80::1%eth0]", "an IPv6 address stands in brackets"],
+    ["http:domain:*.127.0.0.1", "neither a domain nor an address"],
+    ["http:domain:010.0.0.1", "neither a domain nor an address"],
+    ["http:domain:127.1", "neither a domain nor an address"],
+    ["http:domain:0x7f000001", "neither a domain nor an address"],
+    ["http:domain:2130706433", "neither a domain nor an address"],
+    ["fs:read:", "a folder is missing after the colon"],
+    ["fs:read:data", "the folder is not absolute"],
+    ["fs:read:/a/../b", "the folder has . or .. in it"],
+    ["fs:read:/a/./b", "the folder has . or .. in it"],
+    ["fs:read:/a//b", "the folder has // in it"],
+    ["fs:read:/a\u0000", "the folder has a control character in it"],
+    ["fs:write:/a::", "the path that the guest sees is not absolute"],
+    ["fs:write:/a::b", "the path that the guest sees is not absolute"],
+    ["fs:write:/a::/b/..", "the path that the guest sees has . or .."],
+    ["fs:write:/a::/b::/c", "more than once"],
+    ["fs:execute:/a", "there is no such permission"],
+    ["env:", "a variable is missing after the colon"],
+    ["env:A=B", "no =, *, white space"],
+    ["env:A*", "no =, *, white space"],
+    [`env:${"A".repeat(256)}`, "longer than 255 characters"],
     ["http:domain:example..com", '"" is not a label of a domain'],
     ["http:domain:example.com.", '"" is not a label of a domain'],
     ["http:domain:-a.com", '"-a" is not a label of a domain'],
@@ -75,7 +121,7 @@ describe("parsing a permission", () => {
     ["msg:subscribe:a b", "white space"],
     ["msg:subscribe:a\u0000", "control character"],
     [`msg:subscribe:${"a".repeat(256)}`, "longer than 255 characters"],
-    ["x".repeat(301), "longer than 300 characters"],
+    ["x".repeat(1025), "longer than 1024 characters"],
   ])("refuses %j with a sentence", (text, part) => {
     const message = messageOf(() => parsePermission(text));
     expect(message).toContain(part);
@@ -84,11 +130,23 @@ describe("parsing a permission", () => {
   });
 
   it("takes any text without failing in any other way", () => {
-    const prefix = fc.constantFrom("", "kv:", "http:domain:", "http:domain:*.", "msg:publish:", "msg:subscribe:");
+    const prefix = fc.constantFrom(
+      "",
+      "kv:",
+      "http:domain:",
+      "http:domain:*.",
+      "http:domain:[",
+      "msg:publish:",
+      "fs:read:/",
+      "env:",
+    );
     fc.assert(
       fc.property(
         prefix,
-        fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: fc.constantFrom("a", ".", "*", ">", "-") })),
+        fc.oneof(
+          fc.string({ unit: "binary" }),
+          fc.string({ unit: fc.constantFrom("a", ".", "*", ">", "-", ":", "/", "1", "]") }),
+        ),
         (start, rest) => {
           let permission: Permission;
           try {
@@ -97,10 +155,15 @@ describe("parsing a permission", () => {
             expect(isFault(error, Reason.PERMISSION_INVALID)).toBe(true);
             return;
           }
-          if (permission.kind === "http-domain")
-            expect(permission.domain).toMatch(/^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/);
+          if (permission.kind === "http-domain" && permission.domain.match !== "address")
+            expect(permission.domain.host).toMatch(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/);
           if (permission.kind === "publish" || permission.kind === "subscribe")
             expect(permission.topic).not.toMatch(/\s|^\.|\.\.|\.$/);
+          if (permission.kind === "folder") expect(`${permission.hostPath}/`).not.toMatch(/\/\.{1,2}\/|.\/\/$/);
+          // One spelling, which means the same.
+          const canonical = canonicalPermission(start + rest);
+          expect(canonicalPermission(canonical)).toBe(canonical);
+          expect(capabilityTypeOf(canonical)).toBe(capabilityTypeOf(start + rest));
         },
       ),
       { numRuns: 1000 },
@@ -113,6 +176,8 @@ describe("permissions of a capability type", () => {
     ["kv", ["kv:read", "kv:delete"]],
     ["http", ["http:request", "http:domain:a.com"]],
     ["messaging", ["msg:publish:a", "msg:subscribe:b.>"]],
+    ["files", ["fs:read:/a", "fs:write:/a::/b"]],
+    ["environment", ["env:A", "env:*"]],
   ])("fit %s", (type, permissions) => {
     assertPermissionsFit(type, permissions);
   });
@@ -128,124 +193,40 @@ describe("permissions of a capability type", () => {
       "Cannot grant kv: no permission is named; there are kv:read, kv:write, kv:delete",
     );
   });
+
+  it("may be denials alone, which are checked as well", () => {
+    assertPermissionsFit("kv", [], ["kv:write"]);
+    expect(messageOf(() => assertPermissionsFit("kv", ["kv:read"], ["http:request"]))).toContain("not to kv");
+    expect(messageOf(() => assertPermissionsFit("kv", ["kv:read"], ["kv:x"]))).toContain("no such permission");
+  });
+
+  it("name a denied folder by its path on the node alone", () => {
+    assertPermissionsFit("files", ["fs:read:/a::/b"], ["fs:read:/a/c"]);
+    expect(messageOf(() => assertPermissionsFit("files", ["fs:read:/a"], ["fs:read:/a/c::/d"]))).toContain(
+      "without ::",
+    );
+  });
 });
 
-const BUCKETS = ["default", "Default", "default ", "other"];
-const KV: readonly KvPermission[] = ["kv:read", "kv:write", "kv:delete"];
-const anyBucket = fc.constantFrom(...BUCKETS);
-const anyPermissions = fc.subarray([...KV]);
-const anyGrant: fc.Arbitrary<Grant> = fc.oneof(
-  fc.record({
-    providerId: fc.constantFrom("p1", "p2"),
-    type: fc.constant("kv" as const),
-    bucket: anyBucket,
-    permissions: anyPermissions,
-  }),
-  fc.record({
-    providerId: fc.constantFrom("p1", "p2"),
-    type: fc.constantFrom("http" as const, "messaging" as const),
-    bucket: fc.constantFrom("", ...BUCKETS),
-    // Even a grant that names the wrong type's permissions must give nothing.
-    permissions: fc.subarray([...KV, "http:request", "msg:publish:>"]),
-  }),
-);
-const anyCall: fc.Arbitrary<KvCall> = anyBucket.chain((bucket) =>
-  fc.constantFrom<KvCall>(
-    { kind: "open", bucket },
-    { kind: "get", bucket, key: "k" },
-    { kind: "set", bucket, key: "k", value: new Uint8Array() },
-    { kind: "delete", bucket, key: "k" },
-    { kind: "exists", bucket, key: "k" },
-    { kind: "listKeys", bucket, cursor: undefined },
-    { kind: "increment", bucket, key: "k", delta: 1n },
-    { kind: "compareAndSwap", bucket, key: "k", expected: undefined, value: new Uint8Array() },
-    { kind: "getMany", bucket, keys: ["k"] },
-    { kind: "setMany", bucket, entries: [] },
-    { kind: "deleteMany", bucket, keys: [] },
-  ),
-);
-
-describe("checking a key-value call", () => {
-  it("needs what the operation does", () => {
-    const bucket = "b";
-    expect(kvPermissionForCall({ kind: "get", bucket, key: "k" })).toEqual(["kv:read"]);
-    expect(kvPermissionForCall({ kind: "exists", bucket, key: "k" })).toEqual(["kv:read"]);
-    expect(kvPermissionForCall({ kind: "listKeys", bucket, cursor: undefined })).toEqual(["kv:read"]);
-    expect(kvPermissionForCall({ kind: "getMany", bucket, keys: [] })).toEqual(["kv:read"]);
-    expect(kvPermissionForCall({ kind: "set", bucket, key: "k", value: new Uint8Array() })).toEqual(["kv:write"]);
-    expect(kvPermissionForCall({ kind: "setMany", bucket, entries: [] })).toEqual(["kv:write"]);
-    expect(kvPermissionForCall({ kind: "delete", bucket, key: "k" })).toEqual(["kv:delete"]);
-    expect(kvPermissionForCall({ kind: "deleteMany", bucket, keys: [] })).toEqual(["kv:delete"]);
-    expect(kvPermissionForCall({ kind: "increment", bucket, key: "k", delta: 1n })).toEqual(["kv:read", "kv:write"]);
-    expect(kvPermissionForCall({ kind: "open", bucket })).toEqual([]);
+describe("the one spelling of a permission", () => {
+  it.each([
+    ["kv:read", "kv:read"],
+    ["http:request", "http:request"],
+    ["http:domain:*.Example.COM:443", "http:domain:*.example.com:443"],
+    ["http:domain:[0:0::1]:80", "http:domain:[::1]:80"],
+    ["msg:publish:Orders.>", "msg:publish:Orders.>"],
+    ["msg:subscribe:a", "msg:subscribe:a"],
+    ["fs:read:/a/", "fs:read:/a"],
+    ["fs:write:/a::/a/", "fs:write:/a"],
+    ["fs:write:/a/::/b/", "fs:write:/a::/b"],
+    ["env:*", "env:*"],
+  ])("of %s is %s", (text, canonical) => {
+    expect(canonicalPermission(text)).toBe(canonical);
   });
 
-  it("denies everything to an instance without an assignment", () => {
-    fc.assert(
-      fc.property(anyCall, (call) => {
-        expect(checkKvCall([], call)).toEqual({
-          kind: "denied",
-          needed: call.kind === "open" ? KV : kvPermissionForCall(call),
-          bucket: call.bucket,
-        });
-      }),
-      { numRuns: 1000 },
-    );
-  });
-
-  it("allows exactly what some one provider was granted for exactly that bucket", () => {
-    fc.assert(
-      fc.property(fc.array(anyGrant, { maxLength: 6 }), anyCall, (grants, call) => {
-        const heldFrom = (providerId: string): Set<string> =>
-          new Set(
-            grants
-              .filter((grant) => grant.type === "kv" && grant.bucket === call.bucket && grant.providerId === providerId)
-              .flatMap((grant) => grant.permissions),
-          );
-        const serves = (providerId: string): boolean => {
-          const held = heldFrom(providerId);
-          return call.kind === "open" ? held.size > 0 : kvPermissionForCall(call).every((needed) => held.has(needed));
-        };
-        const verdict = checkKvCall(grants, call);
-        expect(verdict.kind).toBe(serves("p1") || serves("p2") ? "allowed" : "denied");
-        if (verdict.kind === "allowed") {
-          expect(grants).toContain(verdict.assignment);
-          expect(verdict.assignment).toMatchObject({ type: "kv", bucket: call.bucket });
-          expect(serves(verdict.assignment.providerId)).toBe(true);
-        }
-      }),
-      { numRuns: 1000 },
-    );
-  });
-
-  it("is never changed by what other instances hold, nor by assignments of other buckets", () => {
-    fc.assert(
-      fc.property(
-        fc.array(anyGrant, { maxLength: 4 }),
-        fc.array(anyGrant, { maxLength: 4 }),
-        anyCall,
-        (mine, others, call) => {
-          const byInstance = new Map([
-            ["mine", mine],
-            ["theirs", others],
-          ]);
-          const alone = checkKvCall(mine, call);
-          expect(checkKvCall(byInstance.get("mine") ?? [], call)).toEqual(alone);
-          const elsewhere = others.filter((grant) => grant.bucket !== call.bucket);
-          expect(checkKvCall([...elsewhere, ...mine], call)).toEqual(alone);
-        },
-      ),
-      { numRuns: 1000 },
-    );
-  });
-
-  it("allows no more after an assignment is revoked than before", () => {
-    fc.assert(
-      fc.property(fc.array(anyGrant, { minLength: 1, maxLength: 5 }), fc.nat(), anyCall, (grants, pick, call) => {
-        const left = grants.toSpliced(pick % grants.length, 1);
-        if (checkKvCall(left, call).kind === "allowed") expect(checkKvCall(grants, call).kind).toBe("allowed");
-      }),
-      { numRuns: 1000 },
-    );
+  it("does not exist for text that is none", () => {
+    expect(messageOf(() => canonicalPermission("kv:x"))).toContain("no such permission");
+    expect(permissionIfValid("kv:x")).toBeUndefined();
+    expect(permissionIfValid("kv:read")).toEqual({ kind: "kv", permission: "kv:read" });
   });
 });

@@ -18,7 +18,7 @@ export type KvVerdict =
     };
 
 /** What a call needs, all of it together; empty for `open`, which any assignment of its bucket permits. */
-export function kvPermissionForCall(call: Pick<KvCall, "kind">): readonly KvPermission[] {
+export function kvPermissionForCall(call: KvCall): readonly KvPermission[] {
   return KV_NEEDS[call.kind];
 }
 
@@ -27,7 +27,7 @@ export function kvPermissionForCall(call: Pick<KvCall, "kind">): readonly KvPerm
  * was granted, for exactly this bucket, everything that the call needs; several assignments of the same
  * provider and bucket count together. What any assignment of the bucket denies, of whichever provider, is not held.
  */
-export function checkKvCall(assignments: readonly Grant[], call: Pick<KvCall, "kind" | "bucket">): KvVerdict {
+export function checkKvCall(assignments: readonly Grant[], call: KvCall): KvVerdict {
   const { bucket } = call;
   const needed = kvPermissionForCall(call);
   const candidates = assignments.filter((grant) => grant.type === "kv" && grant.bucket === bucket);
@@ -65,4 +65,6 @@ const KV_NEEDS: Readonly<Record<KvCall["kind"], readonly KvPermission[]>> = {
   delete: ["kv:delete"],
   deleteMany: ["kv:delete"],
   increment: ["kv:read", "kv:write"],
+  // Whether it took place tells what the value was.
+  compareAndSwap: ["kv:read", "kv:write"],
 };

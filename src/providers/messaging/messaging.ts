@@ -19,9 +19,7 @@ export type MessagingCall =
   | { readonly kind: "request"; readonly topic: string; readonly body: Uint8Array; readonly timeoutMs: number };
 
 /** The answer to a call. */
-export type MessagingAnswer =
-  | { readonly kind: "done" }
-  | { readonly kind: "reply"; readonly message: Message };
+export type MessagingAnswer = { readonly kind: "done" } | { readonly kind: "reply"; readonly message: Message };
 
 /** What every backend refuses to exceed; hitting one throws `PROVIDER_LIMIT`. */
 export type MessagingLimits = {
