@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file wasmatrix/v1/fact.proto.
  */
 export const file_wasmatrix_v1_fact: GenFile = /*@__PURE__*/
-  fileDesc("Chd3YXNtYXRyaXgvdjEvZmFjdC5wcm90bxIMd2FzbWF0cml4LnYxIqACCgRGYWN0EhoKB25vZGVfaWQYASABKAlCCbpIBnIEEAEYPxIYCgVlcG9jaBgCIAEoCUIJukgGcgQQARg/EhkKCHNlcXVlbmNlGAMgASgEQge6SAQyAigBEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiQKBGtpbmQYBSABKA4yFi53YXNtYXRyaXgudjEuRmFjdEtpbmQSKAoIaW5zdGFuY2UYBiABKAsyFi53YXNtYXRyaXgudjEuSW5zdGFuY2USKAoIcHJvdmlkZXIYByABKAsyFi53YXNtYXRyaXgudjEuUHJvdmlkZXISDwoHbWVzc2FnZRgIIAEoCRISCgpyZXF1ZXN0X2lkGAkgASgJIrYBCghTbmFwc2hvdBIQCghzZXF1ZW5jZRgBIAEoBBIMCgRwYWdlGAIgASgNEh4KCnBhZ2VfY291bnQYAyABKA1CCrpIByoFGJBOKAESNAoJaW5zdGFuY2VzGAQgAygLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlQgm6SAaSAQMQ6AcSNAoJcHJvdmlkZXJzGAUgAygLMhYud2FzbWF0cml4LnYxLlByb3ZpZGVyQgm6SAaSAQMQ6AciOwoKRmFjdEN1cnNvchItCglwb3NpdGlvbnMYASADKAsyGi53YXNtYXRyaXgudjEuRmFjdFBvc2l0aW9uIkAKDEZhY3RQb3NpdGlvbhIPCgdub2RlX2lkGAEgASgJEg0KBWVwb2NoGAIgASgJEhAKCHNlcXVlbmNlGAMgASgEKuQECghGYWN0S2luZBIZChVGQUNUX0tJTkRfVU5TUEVDSUZJRUQQABIaChZGQUNUX0tJTkRfTk9ERV9TVEFSVEVEEAESGwoXRkFDVF9LSU5EX05PREVfU1RPUFBJTkcQAhIfChtGQUNUX0tJTkRfSU5TVEFOQ0VfU1RBUlRJTkcQAxIeChpGQUNUX0tJTkRfSU5TVEFOQ0VfUlVOTklORxAEEiEKHUZBQ1RfS0lORF9JTlNUQU5DRV9SRVNUQVJUSU5HEAUSHwobRkFDVF9LSU5EX0lOU1RBTkNFX1NUT1BQSU5HEAYSHgoaRkFDVF9LSU5EX0lOU1RBTkNFX1NUT1BQRUQQBxIdChlGQUNUX0tJTkRfSU5TVEFOQ0VfRVhJVEVEEAgSHQoZRkFDVF9LSU5EX0lOU1RBTkNFX0ZBSUxFRBAJEhsKF0ZBQ1RfS0lORF9JTlNUQU5DRV9MT1NUEAoSIAocRkFDVF9LSU5EX0lOU1RBTkNFX0ZPUkdPVFRFThALEiEKHUZBQ1RfS0lORF9DQVBBQklMSVRZX0FTU0lHTkVEEAwSIAocRkFDVF9LSU5EX0NBUEFCSUxJVFlfUkVWT0tFRBANEh8KG0ZBQ1RfS0lORF9DQVBBQklMSVRZX0RFTklFRBAOEh4KGkZBQ1RfS0lORF9QUk9WSURFUl9TVEFSVEVEEA8SHgoaRkFDVF9LSU5EX1BST1ZJREVSX1NUT1BQRUQQEBIdChlGQUNUX0tJTkRfUEVSTUlTU0lPTl9VU0VEEBESHQoZRkFDVF9LSU5EX0RFTElWRVJZX0ZBSUxFRBASYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_wasmatrix_v1_instance, file_wasmatrix_v1_node]);
+  fileDesc("Chd3YXNtYXRyaXgvdjEvZmFjdC5wcm90bxIMd2FzbWF0cml4LnYxIsgCCgRGYWN0EhoKB25vZGVfaWQYASABKAlCCbpIBnIEEAEYPxIYCgVlcG9jaBgCIAEoCUIJukgGcgQQARg/EhkKCHNlcXVlbmNlGAMgASgEQge6SAQyAigBEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiQKBGtpbmQYBSABKA4yFi53YXNtYXRyaXgudjEuRmFjdEtpbmQSKAoIaW5zdGFuY2UYBiABKAsyFi53YXNtYXRyaXgudjEuSW5zdGFuY2USKAoIcHJvdmlkZXIYByABKAsyFi53YXNtYXRyaXgudjEuUHJvdmlkZXISDwoHbWVzc2FnZRgIIAEoCRISCgpyZXF1ZXN0X2lkGAkgASgJEiYKB3dpdG5lc3MYCiABKAsyFS53YXNtYXRyaXgudjEuV2l0bmVzcyKSAQoHV2l0bmVzcxITCgtpbnN0YW5jZV9pZBgBIAEoCRISCgpnZW5lcmF0aW9uGAIgASgEEg8KB25vZGVfaWQYAyABKAkSDwoHc3RvcHBlZBgEIAEoCBIXCg93aXRuZXNzX25vZGVfaWQYBSABKAkSDAoEbmFtZRgGIAEoCRIVCg1tb2R1bGVfZGlnZXN0GAcgASgJIusBCghTbmFwc2hvdBIQCghzZXF1ZW5jZRgBIAEoBBIMCgRwYWdlGAIgASgNEh4KCnBhZ2VfY291bnQYAyABKA1CCrpIByoFGJBOKAESNAoJaW5zdGFuY2VzGAQgAygLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlQgm6SAaSAQMQ6AcSMwoJd2l0bmVzc2VzGAYgAygLMhUud2FzbWF0cml4LnYxLldpdG5lc3NCCbpIBpIBAxDQDxI0Cglwcm92aWRlcnMYBSADKAsyFi53YXNtYXRyaXgudjEuUHJvdmlkZXJCCbpIBpIBAxDoByI7CgpGYWN0Q3Vyc29yEi0KCXBvc2l0aW9ucxgBIAMoCzIaLndhc21hdHJpeC52MS5GYWN0UG9zaXRpb24iQAoMRmFjdFBvc2l0aW9uEg8KB25vZGVfaWQYASABKAkSDQoFZXBvY2gYAiABKAkSEAoIc2VxdWVuY2UYAyABKAQqnQYKCEZhY3RLaW5kEhkKFUZBQ1RfS0lORF9VTlNQRUNJRklFRBAAEhoKFkZBQ1RfS0lORF9OT0RFX1NUQVJURUQQARIbChdGQUNUX0tJTkRfTk9ERV9TVE9QUElORxACEh8KG0ZBQ1RfS0lORF9JTlNUQU5DRV9TVEFSVElORxADEh4KGkZBQ1RfS0lORF9JTlNUQU5DRV9SVU5OSU5HEAQSIQodRkFDVF9LSU5EX0lOU1RBTkNFX1JFU1RBUlRJTkcQBRIfChtGQUNUX0tJTkRfSU5TVEFOQ0VfU1RPUFBJTkcQBhIeChpGQUNUX0tJTkRfSU5TVEFOQ0VfU1RPUFBFRBAHEh0KGUZBQ1RfS0lORF9JTlNUQU5DRV9FWElURUQQCBIdChlGQUNUX0tJTkRfSU5TVEFOQ0VfRkFJTEVEEAkSGwoXRkFDVF9LSU5EX0lOU1RBTkNFX0xPU1QQChIgChxGQUNUX0tJTkRfSU5TVEFOQ0VfRk9SR09UVEVOEAsSIQodRkFDVF9LSU5EX0NBUEFCSUxJVFlfQVNTSUdORUQQDBIgChxGQUNUX0tJTkRfQ0FQQUJJTElUWV9SRVZPS0VEEA0SHwobRkFDVF9LSU5EX0NBUEFCSUxJVFlfREVOSUVEEA4SHgoaRkFDVF9LSU5EX1BST1ZJREVSX1NUQVJURUQQDxIeChpGQUNUX0tJTkRfUFJPVklERVJfU1RPUFBFRBAQEh0KGUZBQ1RfS0lORF9QRVJNSVNTSU9OX1VTRUQQERIdChlGQUNUX0tJTkRfREVMSVZFUllfRkFJTEVEEBISGgoWRkFDVF9LSU5EX1dJVE5FU1NfS0VQVBATEh0KGUZBQ1RfS0lORF9XSVRORVNTX0RST1BQRUQQFBIhCh1GQUNUX0tJTkRfSU5TVEFOQ0VfU1VQRVJTRURFRBAVEhsKF0ZBQ1RfS0lORF9OT0RFX0NPUkRPTkVEEBYSHQoZRkFDVF9LSU5EX05PREVfVU5DT1JET05FRBAXEh0KGUZBQ1RfS0lORF9XSVRORVNTX0NIQU5HRUQQGGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_wasmatrix_v1_instance, file_wasmatrix_v1_node]);
 
 /**
  * Fact is something that happened, stamped by the agent that saw it. (node_id, epoch, sequence) names it for ever.
@@ -87,6 +87,13 @@ export type Fact = Message<"wasmatrix.v1.Fact"> & {
    * @generated from field: string request_id = 9;
    */
   requestId: string;
+
+  /**
+   * The witness copy it is about, as it was just after; absent for others.
+   *
+   * @generated from field: wasmatrix.v1.Witness witness = 10;
+   */
+  witness?: Witness | undefined;
 };
 
 /**
@@ -95,6 +102,69 @@ export type Fact = Message<"wasmatrix.v1.Fact"> & {
  */
 export const FactSchema: GenMessage<Fact> = /*@__PURE__*/
   messageDesc(file_wasmatrix_v1_fact, 0);
+
+/**
+ * Witness is what a node reports of a witness copy: all but the order itself.
+ *
+ * @generated from message wasmatrix.v1.Witness
+ */
+export type Witness = Message<"wasmatrix.v1.Witness"> & {
+  /**
+   * The instance.
+   *
+   * @generated from field: string instance_id = 1;
+   */
+  instanceId: string;
+
+  /**
+   * The generation that is placed.
+   *
+   * @generated from field: uint64 generation = 2;
+   */
+  generation: bigint;
+
+  /**
+   * Where it is placed.
+   *
+   * @generated from field: string node_id = 3;
+   */
+  nodeId: string;
+
+  /**
+   * True after a stop was accepted.
+   *
+   * @generated from field: bool stopped = 4;
+   */
+  stopped: boolean;
+
+  /**
+   * The node that keeps the copy.
+   *
+   * @generated from field: string witness_node_id = 5;
+   */
+  witnessNodeId: string;
+
+  /**
+   * See InstanceSpec, for placing it anew.
+   *
+   * @generated from field: string name = 6;
+   */
+  name: string;
+
+  /**
+   * See InstanceSpec.
+   *
+   * @generated from field: string module_digest = 7;
+   */
+  moduleDigest: string;
+};
+
+/**
+ * Describes the message wasmatrix.v1.Witness.
+ * Use `create(WitnessSchema)` to create a new message.
+ */
+export const WitnessSchema: GenMessage<Witness> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_fact, 1);
 
 /**
  * Snapshot is one page of all that an agent holds as of one sequence number. Pages may come in any order.
@@ -131,6 +201,13 @@ export type Snapshot = Message<"wasmatrix.v1.Snapshot"> & {
   instances: Instance[];
 
   /**
+   * Witness copies that the node keeps; spread over the pages.
+   *
+   * @generated from field: repeated wasmatrix.v1.Witness witnesses = 6;
+   */
+  witnesses: Witness[];
+
+  /**
    * All providers; on page 0 only.
    *
    * @generated from field: repeated wasmatrix.v1.Provider providers = 5;
@@ -143,7 +220,7 @@ export type Snapshot = Message<"wasmatrix.v1.Snapshot"> & {
  * Use `create(SnapshotSchema)` to create a new message.
  */
 export const SnapshotSchema: GenMessage<Snapshot> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_fact, 1);
+  messageDesc(file_wasmatrix_v1_fact, 2);
 
 /**
  * FactCursor is a position in the facts of many nodes: the last sequence number seen of each.
@@ -164,7 +241,7 @@ export type FactCursor = Message<"wasmatrix.v1.FactCursor"> & {
  * Use `create(FactCursorSchema)` to create a new message.
  */
 export const FactCursorSchema: GenMessage<FactCursor> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_fact, 2);
+  messageDesc(file_wasmatrix_v1_fact, 3);
 
 /**
  * FactPosition is a position in the facts of one node.
@@ -199,7 +276,7 @@ export type FactPosition = Message<"wasmatrix.v1.FactPosition"> & {
  * Use `create(FactPositionSchema)` to create a new message.
  */
 export const FactPositionSchema: GenMessage<FactPosition> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_fact, 3);
+  messageDesc(file_wasmatrix_v1_fact, 4);
 
 /**
  * FactKind says what happened.
@@ -340,6 +417,48 @@ export const FactKind = {
    * @generated from enum value: FACT_KIND_DELIVERY_FAILED = 18;
    */
   DELIVERY_FAILED: 18,
+
+  /**
+   * A witness copy of a start order is kept, or has changed.
+   *
+   * @generated from enum value: FACT_KIND_WITNESS_KEPT = 19;
+   */
+  WITNESS_KEPT: 19,
+
+  /**
+   * It is no longer kept.
+   *
+   * @generated from enum value: FACT_KIND_WITNESS_DROPPED = 20;
+   */
+  WITNESS_DROPPED: 20,
+
+  /**
+   * An instance was ended because a higher generation was placed elsewhere.
+   *
+   * @generated from enum value: FACT_KIND_INSTANCE_SUPERSEDED = 21;
+   */
+  INSTANCE_SUPERSEDED: 21,
+
+  /**
+   * The node takes no new instances.
+   *
+   * @generated from enum value: FACT_KIND_NODE_CORDONED = 22;
+   */
+  NODE_CORDONED: 22,
+
+  /**
+   * It takes them again.
+   *
+   * @generated from enum value: FACT_KIND_NODE_UNCORDONED = 23;
+   */
+  NODE_UNCORDONED: 23,
+
+  /**
+   * Another node became the witness of an instance.
+   *
+   * @generated from enum value: FACT_KIND_WITNESS_CHANGED = 24;
+   */
+  WITNESS_CHANGED: 24,
 } as const;
 
 /**
