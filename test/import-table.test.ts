@@ -24,7 +24,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   agent: [...GROUND, "rpc", "http", "listen", "runtime", "providers", "discovery", "etcd"],
   cp: [...GROUND, "rpc", "http", "discovery"],
   "cp/entry": [...GROUND, "rpc", "http", "listen", "cp", "discovery", "etcd"],
-  cli: [...GROUND, "rpc", "cp/entry", "agent"],
+  // providers: the grammar of permission strings. runtime: `inspect FILE`, which reads a module and runs nothing.
+  cli: [...GROUND, "rpc", "cp/entry", "agent", "providers", "runtime"],
 };
 
 describe("the import table", () => {

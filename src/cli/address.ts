@@ -10,7 +10,7 @@ export const DEFAULT_ADDRESS = "http://127.0.0.1:7420";
 export type AddressFlags = {
   readonly address?: string;
   readonly token?: string;
-  readonly config?: string;
+  readonly clientConfig?: string;
 };
 
 /** A control plane and the credential for it. */
@@ -32,8 +32,8 @@ export async function resolveAddress(
   const address = flags.address ?? nonEmpty(io.env["WASMATRIX_ADDRESS"]);
   const token = flags.token ?? nonEmpty(io.env["WASMATRIX_TOKEN"]);
   const config =
-    flags.config !== undefined || address === undefined || token === undefined
-      ? await readConfig(io, flags.config)
+    flags.clientConfig !== undefined || address === undefined || token === undefined
+      ? await readConfig(io, flags.clientConfig)
       : {};
   return {
     url: baseUrlFromText(address ?? config.address ?? DEFAULT_ADDRESS),

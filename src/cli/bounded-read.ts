@@ -13,15 +13,17 @@ export type BoundedReadOptions = {
   /** The reason of the fault if it is more. */
   readonly tooLarge: Reason;
   readonly signal: AbortSignal;
+  /** How messages name a file, if not by its path. */
+  readonly shownPath?: string;
 };
 
 /** Reads a file whole; throws `UsageError` if it is missing, no file or unreadable, and a fault if it is too large. */
 export async function readFileBounded(path: string, options: BoundedReadOptions): Promise<Uint8Array<ArrayBuffer>> {
-  const refuse = (problem: string): UsageError => new UsageError(`Cannot read ${options.what} ${path}: ${problem}`);
+  const name = `${options.what} ${options.shownPath ?? path}`;
+  const refuse = (problem: string): UsageError => new UsageError(`Cannot read ${name}: ${problem}`);
   try {
     const found = await stat(path);
     if (found.isDirectory()) throw refuse("it is a folder");
-    const name = `${options.what} ${path}`;
     if (found.isFile() && found.size > options.maxBytes) throw tooLarge(name, options);
     return await collect(createReadStream(path), name, options);
   } catch (error) {

@@ -18,6 +18,8 @@ export interface CliIo {
   /** Standard input, in pieces; read only by `run --stdin -`. */
   readonly stdin: AsyncIterable<Uint8Array>;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The working folder, against which the user's relative paths are meant. */
+  readonly workDir: string;
   /** The user's home folder. */
   readonly homeDir: string;
   /** Aborted by Ctrl-C, by SIGTERM and when the reader of stdout is gone; the reason is an `Interrupt` or `OutputClosed`. */

@@ -32,7 +32,7 @@ export function addClientFlags(command: Command): Command {
     .optionsGroup("Connection:")
     .option("--address <url>", "control plane (default: $WASMATRIX_ADDRESS, config file, http://127.0.0.1:7420)")
     .option("--token <token>", "bearer token (default: $WASMATRIX_TOKEN, config file)")
-    .option("--config <file>", "config file (default: ~/.config/wasmatrix/config.json)");
+    .option("--client-config <file>", "file with address and token (default: ~/.config/wasmatrix/config.json)");
 }
 
 /** Adds `OutputFlags`. */

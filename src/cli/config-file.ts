@@ -10,7 +10,7 @@ export type CliConfig = {
   readonly token?: string;
 };
 
-/** Where a config file is looked for if --config names none. */
+/** Where a config file is looked for if --client-config names none. */
 export function defaultConfigPath(io: Pick<CliIo, "env" | "homeDir">): string {
   const base = io.env["XDG_CONFIG_HOME"] ?? "";
   return join(base === "" ? join(io.homeDir, ".config") : base, "wasmatrix", "config.json");

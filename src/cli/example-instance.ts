@@ -9,7 +9,8 @@ import { RestartMode, type Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
 import { answered } from "./answered.ts";
 import type { CliIo } from "./cli-io.ts";
 import type { ControlPlaneSession } from "./control-plane-session.ts";
-import { assignmentFromGrant } from "./kv-assignment.ts";
+import { assignmentsFromRules } from "./permissions/assignment-plan.ts";
+import { kvRules } from "./permissions/permission-rule.ts";
 import { listInstances } from "./list-instances.ts";
 import { chooseModule } from "./module-choice.ts";
 import { packageUrl } from "./package-version.ts";
@@ -42,7 +43,7 @@ async function startExample(io: CliIo, session: ControlPlaneSession): Promise<In
     uniqueName: true,
     spec: {
       name: EXAMPLE_NAME,
-      assignments: [assignmentFromGrant({ bucket: "", permissions: [], providerId: "" })],
+      assignments: assignmentsFromRules(kvRules("allow", { bucket: "", permissions: [], providerId: "" })),
       restartPolicy: { mode: RestartMode.ALWAYS },
     },
   });

@@ -1,6 +1,7 @@
 /** An instance in words. Pure. */
 import { timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt";
 import {
+  CapabilityType,
   CapabilityTypeSchema,
   GuestKindSchema,
   InstanceState,
@@ -102,11 +103,14 @@ export function timeText(time: Timestamp | undefined): string {
   return time === undefined ? "" : new Date(timestampMs(time)).toISOString();
 }
 
-/** One assignment: `kv counts: kv:read, kv:write (provider kv)`. */
+/** One assignment: `kv counts: kv:read, kv:write (provider kv)`, `http: http:domain:a.example; not http:domain:b.example (provider http)`. */
 export function assignmentText(assignment: Assignment): string {
-  const bucket = assignment.bucket === "" ? "default" : assignment.bucket;
-  const provider = assignment.providerId === "" ? "" : ` (provider ${assignment.providerId})`;
-  return `${wordFromEnum(CapabilityTypeSchema, assignment.type)} ${bucket}: ${assignment.permissions.join(", ")}${provider}`;
+  const { permissions, deniedPermissions, providerId, type } = assignment;
+  const bucket = type === CapabilityType.KV ? ` ${assignment.bucket === "" ? "default" : assignment.bucket}` : "";
+  const denied = deniedPermissions.length === 0 ? [] : [`not ${deniedPermissions.join(", ")}`];
+  const may = [...(permissions.length === 0 ? [] : [permissions.join(", ")]), ...denied].join("; ");
+  const provider = providerId === "" ? "" : ` (provider ${providerId})`;
+  return `${wordFromEnum(CapabilityTypeSchema, type)}${bucket}: ${may}${provider}`;
 }
 
 /** A restart policy as the flag writes it: `never`, `on-failure:5`. */

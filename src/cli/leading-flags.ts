@@ -1,8 +1,8 @@
 /** Flags in front of the command. Pure. */
 
-const WITH_VALUE: readonly string[] = ["--address", "--token", "--config"];
+const WITH_VALUE: readonly string[] = ["--address", "--token", "--client-config"];
 
-/** Moves `--address`, `--token`, `--config` and `--json` from in front of the command to behind it: `--json ps` is `ps --json`. */
+/** Moves `--address`, `--token`, `--client-config` and `--json` from in front of the command to behind it: `--json ps` is `ps --json`. */
 export function withLeadingFlagsMoved(argv: readonly string[]): string[] {
   let at = 0;
   while (at < argv.length) {

@@ -3,6 +3,7 @@ import { LogLineSchema, LogStream, type LogLine } from "../gen/wasmatrix/v1/inst
 import type { CliIo } from "./cli-io.ts";
 import { timeText } from "./instance-text.ts";
 import { lineText, messageJson } from "./json-output.ts";
+import { printable } from "./printable.ts";
 
 /** How lines are shown. */
 export type LineStreamOptions = {
@@ -13,7 +14,7 @@ export type LineStreamOptions = {
   readonly prefix: string;
 };
 
-/** Writes lines: what the guest wrote to stderr goes to stderr. Says so when lines were dropped in between. */
+/** Writes lines: what the guest wrote to stderr, or to its log, goes to stderr. Says so when lines were dropped in between. */
 export function createLineStream(io: CliIo, options: LineStreamOptions): (lines: readonly LogLine[]) => Promise<void> {
   let last = 0n;
   return async (lines) => {
@@ -26,8 +27,12 @@ export function createLineStream(io: CliIo, options: LineStreamOptions): (lines:
         await io.stdout.write(lineText(messageJson(LogLineSchema, line)));
         continue;
       }
-      const stream = line.stream === LogStream.STDERR ? io.stderr : io.stdout;
-      await stream.write(`${options.prefix}${options.timestamps ? `${timeText(line.time)} ` : ""}${line.text}\n`);
+      const stream = TO_STDERR.includes(line.stream) ? io.stderr : io.stdout;
+      const time = options.timestamps ? `${timeText(line.time)} ` : "";
+      const level = line.level === "" ? "" : `${printable(line.level)}: `;
+      await stream.write(`${options.prefix}${time}${level}${line.text}\n`);
     }
   };
 }
+
+const TO_STDERR: readonly LogStream[] = [LogStream.STDERR, LogStream.LOGGING];

@@ -24,6 +24,7 @@ export function createProcessIo(): CliIo {
       return addAbortSignal(controller.signal, process.stdin);
     },
     env: process.env,
+    workDir: process.cwd(),
     homeDir: homedir(),
     signal: controller.signal,
     clock: systemClock,

@@ -13,7 +13,9 @@ import { documentText, lineText, messageJson } from "./json-output.ts";
 import { chooseModule } from "./module-choice.ts";
 import { counted, printable } from "./printable.ts";
 import { createProgressBar } from "./progress-bar.ts";
-import { assertRunFlags, idempotencyKeys, requestFromFlags, type RunFlags } from "./run-request.ts";
+import type { RunFlags } from "./run-flags.ts";
+import type { RunOrder } from "./run-order.ts";
+import { idempotencyKeys, requestFromOrder } from "./run-request.ts";
 import { servedUrls } from "./served-urls.ts";
 import { settleEach, type Settled } from "./settle-each.ts";
 import { createInstanceStarter } from "./start-instance.ts";
@@ -23,23 +25,25 @@ import { outcomeOf, waitForInstance } from "./wait-for-instance.ts";
 const STDIN_MAX_BYTES = 1024 * 1024;
 const STARTS_AT_ONCE = 8;
 
+/** An order of which it is known what runs. */
+export type SettledOrder = RunOrder & { readonly module: string };
+
 /** Starts what `run` is asked for, and with --wait, waits for it. */
-export async function startAndWait(context: CommandContext, moduleText: string, flags: RunFlags): Promise<void> {
+export async function startAndWait(context: CommandContext, order: SettledOrder, flags: RunFlags): Promise<void> {
   const { io } = context;
-  assertRunFlags(flags);
   const session = await openSession(context, flags);
-  const module = await chooseModule(moduleText, { digest: flags.digest ?? "", signal: io.signal });
-  const stdin = await readStdin(io, flags.stdin);
+  const module = await chooseModule(order.module, { digest: order.digest ?? "", signal: io.signal });
+  const stdin = await readStdin(io, order.stdin);
   const totalBytes = module.kind === "bytes" ? module.bytes.length : 0;
-  const title = `Uploading ${printable(basename(moduleText))}`;
+  const title = `Uploading ${printable(basename(order.module))}`;
   const createProgress = (): ReturnType<typeof createProgressBar> =>
     createProgressBar({ stream: io.stderr, clock: io.clock, title, totalBytes });
   const start = createInstanceStarter(session, { module, createProgress });
 
   // Always a key of our own, so that a request that got lost on the way can be made again.
   const key = flags.idempotencyKey ?? io.entropy.hex(16);
-  const keys = idempotencyKeys(key, flags.count ?? 1);
-  const act = async (one: string): Promise<Instance> => answered(await start(requestFromFlags(flags, stdin, one)));
+  const keys = idempotencyKeys(key, order.count ?? 1);
+  const act = async (one: string): Promise<Instance> => answered(await start(requestFromOrder(order, stdin, one)));
   const settled = await settleEach(keys, { atOnce: STARTS_AT_ONCE, act });
   const started = settled.flatMap((one) => (one.kind === "done" ? [one.value] : []));
   if (io.signal.aborted) {

@@ -38,12 +38,12 @@ describe("address and token", () => {
   });
 
   test("come from the file that is named, or from where XDG_CONFIG_HOME points", async () => {
-    expect(await resolveAddress({ env: {}, homeDir }, { config: join(homeDir, "other.json") })).toEqual({
+    expect(await resolveAddress({ env: {}, homeDir }, { clientConfig: join(homeDir, "other.json") })).toEqual({
       url: "http://other:1",
       token: undefined,
     });
     expect(defaultConfigPath({ env: { XDG_CONFIG_HOME: "/xdg" }, homeDir })).toBe("/xdg/wasmatrix/config.json");
-    await expect(resolveAddress({ env: {}, homeDir }, { config: join(homeDir, "large.json") })).rejects.toThrow(
+    await expect(resolveAddress({ env: {}, homeDir }, { clientConfig: join(homeDir, "large.json") })).rejects.toThrow(
       "larger than 64 KiB",
     );
   });

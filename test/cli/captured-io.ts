@@ -9,6 +9,7 @@ export type CapturedIoOptions = {
   readonly isTerminal?: boolean;
   readonly stdin?: string;
   readonly homeDir?: string;
+  readonly workDir?: string;
   readonly signal?: AbortSignal;
   /** Called with all of stdout after each write; may throw `OutputClosed`. */
   readonly onStdout?: (text: string) => void;
@@ -37,6 +38,7 @@ export function createCapturedIo(options: CapturedIoOptions = {}): CapturedIo {
     stderr: stream(err),
     stdin: stdinOf(options.stdin ?? ""),
     env: options.env ?? {},
+    workDir: options.workDir ?? process.cwd(),
     homeDir: options.homeDir ?? "/nonexistent-home",
     signal: options.signal ?? new AbortController().signal,
     clock: systemClock,

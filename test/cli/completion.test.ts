@@ -43,7 +43,9 @@ describe("completion in bash", () => {
 
   test("offers the flags of a command", async () => {
     expect(await offered("ps", "--no")).toEqual(["--no-trunc", "--node"]);
-    expect(await offered("run", "--allow")).toEqual(["--allow-kv"]);
+    expect(await offered("run", "--allow-r")).toEqual(["--allow-read"]);
+    expect(await offered("grant", "--deny-p")).toEqual(["--deny-publish"]);
+    expect(await offered("run", "--isolation", "")).toEqual(["dedicated", "shared"]);
   });
 
   test("offers instances and nodes where they belong", async () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { withKeyValue } from "../../src/cli/key-value-flag.ts";
-import { KV_PERMISSIONS, kvGrantFromText, kvGrantText } from "../../src/cli/kv-grant-flag.ts";
+import { KV_PERMISSIONS, kvGrantFromText, kvGrantText } from "../../src/cli/permissions/kv-grant-flag.ts";
 import { restartFromText } from "../../src/cli/restart-flag.ts";
 import { UsageError } from "../../src/cli/usage-error.ts";
 import { portFromText, wholeNumberFromText } from "../../src/cli/whole-number.ts";

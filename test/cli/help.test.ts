@@ -85,7 +85,7 @@ describe("version", () => {
     const flag = await runCaptured(["--version"]);
     expect(text).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^wasmatrix \d+\.\d+\.\d+\S* \(protocol 1, Node \d+/),
+      stdout: expect.stringMatching(/^wasmatrix \d+\.\d+\.\d+\S* \(protocol \d+, Node \d+/),
     });
     expect(json).toEqual({ version: flag.stdout.trim(), protocol: PROTOCOL_VERSION, node: process.versions.node });
     expect(text.stdout).toContain(flag.stdout.trim());

@@ -8,6 +8,7 @@ import { runCaptured } from "./captured-io.ts";
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "wasmatrix-cli-mistakes-"));
+  await writeFile(join(folder, "bad.json"), '{\n  "module": "a.wasm",\n  "limits": { "memory": "64M" }\n}\n');
   await writeFile(join(folder, "empty.wasm"), "");
   await writeFile(join(folder, "some.wasm"), "\0asm");
   await writeFile(join(folder, "much.txt"), new Uint8Array(1024 * 1024 + 1));
@@ -29,9 +30,29 @@ test.each([
     "--help",
   ],
   [["run", "a.wasm", "--timeout", "30"], "the unit is missing; write 30s or 30ms", "--help"],
-  [["run", "a.wasm", "--timeout", "31d"], "longer than 30d", "leave it out"],
+  [["run", "a.wasm", "--timeout", "31d"], "longer than 30d; leave it out", "--help"],
   [["run", "a.wasm", "--restart", "sometimes"], "there are never, always, on-failure", "--help"],
   [["run", "a.wasm", "--allow-kv=b:fly"], '"fly" is not a permission', "--help"],
+  [["run", "a.wasm", "--allow-net=https://api.example.com/v1"], "write only its host: api.example.com", "--help"],
+  [["run", "a.wasm", "--allow-net=a:0"], '"0" is not a port', "--help"],
+  [["run", "a.wasm", "--allow-net=a,,b"], "a host is missing between commas", "--help"],
+  [["run", "a.wasm", "--allow-net=-a"], "is not a label of a domain", "--help"],
+  [["run", "a.wasm", "--allow-env=A=1"], "is not the name of a variable", "--help"],
+  [["run", "a.wasm", "--allow-read"], "a folder is missing; write it like --allow-read=DIR", "--help"],
+  [["run", "a.wasm", "--allow-write=/a::b"], 'the guest\'s path "b" is not absolute', "--help"],
+  [["run", "a.wasm", "--deny-read=/a::/b"], "a folder of the host is denied", "--help"],
+  [["run", "a.wasm", "--allow-publish=orders.>.x"], "is not a topic", "--help"],
+  [["grant", "a", "--allow-read"], "a folder is missing", "--help"],
+  [["run", "a.wasm", "--isolation", "alone"], "Allowed choices are shared, dedicated", "--help"],
+  [["run", "a.wasm", "--reuse", "some"], "Allowed choices are instance, none", "--help"],
+  [["run", "a.wasm", "--call-timeout", "0"], "it must be more than 0", "--help"],
+  [["run", "a.wasm", "--concurrent-calls", "two"], "a whole number from 1", "--help"],
+  [["run", "a.wasm", "--output-bytes-per-minute", "fast"], "it is not a size", "--help"],
+  [["run", "a.wasm", "--config", "file.json"], "file.json=VALUE", "--help"],
+  [["run", "a.wasm", "--config-file", "FOLDER/none.json"], "none.json: there is no such file", ""],
+  [["run", "-f", "FOLDER/none.json"], "none.json: there is no such file", ""],
+  [["run", "-f", "FOLDER/bad.json"], 'bad.json:3: limits.memory: "M" is not a unit', ""],
+  [["run"], "there is no wasmatrix.json in this folder", "wasmatrix init"],
   [["run", "a.wasm", "--env", "A"], "A=VALUE", "--help"],
   [["run", "a.wasm", "--count", "0"], "a whole number from 1 to 10000", "--help"],
   [["run", "a.wasm", "--digest", "abc"], "a digest is sha256: and 64 hex digits", "--help"],
@@ -59,7 +80,7 @@ test.each([
   [["ps", "--address", "http://"], "it is not a URL", "write it like"],
   [["ps", "--token", "two words"], "Cannot use the token", ""],
   [
-    ["ps", "--config", "/nonexistent/config.json"],
+    ["ps", "--client-config", "/nonexistent/config.json"],
     "Cannot read config file /nonexistent/config.json: there is none",
     "",
   ],

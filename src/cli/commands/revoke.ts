@@ -1,54 +1,33 @@
 /** `wasmatrix revoke`. */
-import { answered } from "../answered.ts";
 import { changeAssignments } from "../change-assignments.ts";
-import {
-  addClientFlags,
-  addExamples,
-  repeatedFlag,
-  type ClientFlags,
-  type CommandContext,
-  type CommandModule,
-} from "../command-context.ts";
-import { ASK_TIMEOUT_MS, openSession } from "../control-plane-session.ts";
+import { addClientFlags, addExamples, type ClientFlags, type CommandModule } from "../command-context.ts";
+import { ASK_TIMEOUT_MS } from "../control-plane-session.ts";
 import { INSTANCE_HELP } from "../instance-argument.ts";
-import { assignmentToRevoke } from "../kv-assignment.ts";
-import { kvGrantFromText, type KvGrant } from "../kv-grant-flag.ts";
+import { assignmentsToRevoke } from "../permissions/assignment-plan.ts";
+import { addPermissionFlags, type PermissionFlags } from "../permissions/permission-flags.ts";
 
-type RevokeFlags = ClientFlags & { readonly allowKv?: readonly KvGrant[] };
-
-/** Takes assignments of an instance, or permissions of them, away. */
+/** Takes permissions of an instance away, and lifts denials. */
 export const define: CommandModule["define"] = (command, context) => {
   command
     .description(
-      "Take away what an instance was allowed, from its next operation on. The flags are those that granted it.",
+      "Take away what an instance was allowed, or lift what it was denied, from its next operation on. The flags are those that granted or denied it; without a value they mean all of their kind.",
     )
     .argument("<instance>", INSTANCE_HELP)
-    .addOption(
-      repeatedFlag(
-        "--allow-kv [bucket[:permissions]]",
-        "use of a key-value bucket; default: bucket default, all that was granted on it",
-        kvGrantFromText,
-      ),
-    );
-  addClientFlags(command).action(async (instance: string, flags: RevokeFlags) => revoke(context, instance, flags));
+    .optionsGroup("What is taken away:");
+  addPermissionFlags(command, { workDir: context.io.workDir, bareFolders: true }).optionsGroup("Output:");
+  addClientFlags(command).action(async (wanted: string, flags: ClientFlags & PermissionFlags) =>
+    changeAssignments(context, {
+      wanted,
+      flags,
+      plan: assignmentsToRevoke,
+      send: ({ client, call }, change) => client.revokeCapability(change, call(ASK_TIMEOUT_MS)),
+    }),
+  );
   addExamples(command, [
     ["revoke hello --allow-kv", "everything on the bucket default"],
     ["revoke hello --allow-kv=visits:write,delete", "reading stays"],
+    ["revoke hello --allow-net", "all HTTP requests"],
+    ["revoke hello --deny-net=api.example.com", "the denial is lifted; what is allowed counts again"],
+    ["revoke hello --allow-all", "everything"],
   ]);
 };
-
-async function revoke(context: CommandContext, wanted: string, flags: RevokeFlags): Promise<void> {
-  const session = await openSession(context, flags);
-  await changeAssignments({
-    grants: flags.allowKv,
-    json: flags.json === true,
-    stdout: context.io.stdout,
-    change: async (one) =>
-      answered(
-        await session.client.revokeCapability(
-          { instance: wanted, assignment: assignmentToRevoke(one) },
-          session.call(ASK_TIMEOUT_MS),
-        ),
-      ),
-  });
-}

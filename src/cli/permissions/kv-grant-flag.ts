@@ -1,5 +1,5 @@
 /** `--allow-kv[=BUCKET[:PERMISSIONS][@PROVIDER]]`: what a guest may do with one bucket. Pure. */
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "../usage-error.ts";
 
 /** What one flag says. */
 export type KvGrant = {
