@@ -42,6 +42,15 @@ export async function buildCComponent(component: CComponent): Promise<Uint8Array
   return componentNew(embedded, []);
 }
 
+/** Compiles a bare core module without a C library and without imports but those that it declares itself; its functions are exported by attribute. */
+export function buildCModule(sources: readonly string[]): Promise<Uint8Array> {
+  return compileC(sources, {
+    target: ["--target=wasm32"],
+    compile: ["-ffreestanding", "-mbulk-memory"],
+    link: ["-nostdlib", "-Wl,--no-entry,--stack-first"],
+  });
+}
+
 /** Compiles a WASI preview 1 command with wasi-libc. */
 export function buildCCommand(sources: readonly string[]): Promise<Uint8Array> {
   return compileC(sources, { target: ["--target=wasm32-wasi", "--sysroot=/usr"], compile: [], link: [] });

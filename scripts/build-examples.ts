@@ -8,7 +8,8 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import wabt from "wabt";
-import { buildCCommand, buildCComponent, clangVersion } from "./build-c-component.ts";
+import { buildAssemblyScript, isAssemblyScriptHere } from "./build-assemblyscript.ts";
+import { buildCCommand, buildCComponent, buildCModule, clangVersion } from "./build-c-component.ts";
 
 const root: string = join(import.meta.dirname, "..");
 const RECORD = join(root, "examples", "build.json");
@@ -20,7 +21,9 @@ const HEADERS = ["canonical.h", "wasi-http.h", "wasi-keyvalue.h", "wasi-keyvalue
 type Example = {
   readonly module: string;
   readonly source: string;
-  readonly how: "component" | "command" | "wat";
+  readonly how: "component" | "command" | "c-module" | "wat" | "assemblyscript";
+  /** Further files that it includes. */
+  readonly parts?: readonly string[];
 };
 
 const EXAMPLES: readonly Example[] = [
@@ -32,6 +35,18 @@ const EXAMPLES: readonly Example[] = [
   { module: "examples/misbehave/misbehave.wasm", source: "examples/misbehave/misbehave.c", how: "component" },
   { module: "examples/stats/stats.wasm", source: "examples/stats/stats.c", how: "command" },
   { module: "examples/functions/functions.wasm", source: "examples/functions/functions.wat", how: "wat" },
+  {
+    module: "examples/core-abi/tally.wasm",
+    source: "examples/core-abi/tally.c",
+    how: "c-module",
+    parts: ["examples/core-abi/wasmatrix.h"],
+  },
+  {
+    module: "examples/core-abi/visits.wasm",
+    source: "examples/core-abi/assembly/visits.ts",
+    how: "assemblyscript",
+    parts: ["examples/core-abi/assembly/wasmatrix.ts"],
+  },
 ];
 
 /** `examples/build.json`. */
@@ -75,15 +90,15 @@ async function check(): Promise<number> {
       problems.push(`${example.module} was built from other sources`);
     if (entry?.moduleSha256 !== committed)
       problems.push(`${example.module} is not what was recorded when it was built`);
-    if (example.how !== "wat" && clang !== record.clang) continue;
+    if (!(await canRebuild(example, clang === record.clang))) continue;
     compared += 1;
     if (sha256(await build(example)) !== committed) problems.push(`${example.module} differs from a fresh build`);
   }
   if (compared < EXAMPLES.length) {
     const reason =
-      clang === undefined
-        ? "clang, lld or wasi-libc is not installed here"
-        : `this is ${clang}, they were built by ${record.clang}`;
+      clang === record.clang
+        ? "the AssemblyScript compiler is not here"
+        : `they were built by ${record.clang}, here is ${clang ?? "no clang with lld and wasi-libc"}`;
     console.log(
       `examples: a fresh build of ${EXAMPLES.length - compared} modules was skipped: ${reason}; their sources and digests were compared`,
     );
@@ -94,6 +109,12 @@ async function check(): Promise<number> {
   return problems.length === 0 ? 0 : 1;
 }
 
+/** Whether a build here gives the bytes that were committed. */
+async function canRebuild({ how }: Example, isSameClang: boolean): Promise<boolean> {
+  if (how === "wat") return true;
+  return how === "assemblyscript" ? isAssemblyScriptHere() : isSameClang;
+}
+
 async function build({ source, how }: Example): Promise<Uint8Array> {
   const path = join(root, source);
   switch (how) {
@@ -101,6 +122,10 @@ async function build({ source, how }: Example): Promise<Uint8Array> {
       return buildCComponent({ sources: [path] });
     case "command":
       return buildCCommand([path]);
+    case "c-module":
+      return buildCModule([path]);
+    case "assemblyscript":
+      return buildAssemblyScript(path);
     case "wat": {
       // A copy of its own: wabt takes the whole buffer below a view, and small files share one.
       const module = (await wabt()).parseWat(source, new Uint8Array(readFileSync(path)));
@@ -114,8 +139,8 @@ async function build({ source, how }: Example): Promise<Uint8Array> {
 }
 
 /** Over everything that the module's bytes depend on, except the tools. */
-function sourcesSha256({ source, how }: Example): string {
-  const files = how === "component" ? [source, ...HEADERS] : [source];
+function sourcesSha256({ source, how, parts = [] }: Example): string {
+  const files = [source, ...parts, ...(how === "component" ? HEADERS : [])];
   return sha256(Buffer.concat(files.map((file) => readFileSync(join(root, file)))));
 }
 

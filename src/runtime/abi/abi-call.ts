@@ -17,7 +17,12 @@ export interface AbiCall {
 }
 
 /** Makes the call; throws a `TypeError`, which is a trap, if the module declared other types than the function has. */
-export function abiCall(name: string, signature: AbiSignature, given: readonly unknown[], memory: GuestMemory): AbiCall {
+export function abiCall(
+  name: string,
+  signature: AbiSignature,
+  given: readonly unknown[],
+  memory: GuestMemory,
+): AbiCall {
   assertTypes(name, signature, given);
   let next = 0;
   let parameter = 0;
@@ -58,7 +63,9 @@ function assertTypes(name: string, signature: AbiSignature, given: readonly unkn
   const fits =
     given.length === numbers.length &&
     numbers.every((kind, index) =>
-      kind === "i64" ? typeof given[index] === "bigint" : typeof given[index] === "number" && Number.isInteger(given[index]),
+      kind === "i64"
+        ? typeof given[index] === "bigint"
+        : typeof given[index] === "number" && Number.isInteger(given[index]),
     );
   if (!fits) throw new TypeError(`wasmatrix.${name} is imported with other types than (${numbers.join(", ")})`);
 }

@@ -27,7 +27,7 @@ export interface GuestMemory {
 export function createGuestMemory(): GuestMemory {
   let attached: WebAssembly.Memory | undefined;
   // A view is made anew each time: growing the memory detaches the buffer under every earlier one.
-  const all = (): Uint8Array<ArrayBufferLike> => {
+  const all = (): Uint8Array => {
     if (attached === undefined) throw new AbiError("invalid", "The module has no memory yet");
     return new Uint8Array(attached.buffer);
   };
@@ -40,9 +40,15 @@ export function createGuestMemory(): GuestMemory {
       );
     return { address, bytes };
   };
-  const read = (address: number, bytes: number, what: string, maxBytes = ARGUMENT_MAX_BYTES): Uint8Array<ArrayBuffer> => {
+  const read = (
+    address: number,
+    bytes: number,
+    what: string,
+    maxBytes = ARGUMENT_MAX_BYTES,
+  ): Uint8Array<ArrayBuffer> => {
     room(address, bytes, what);
-    if (bytes > maxBytes) throw new AbiError("invalid", `Cannot use ${what}: it exceeds ${maxBytes} bytes (got ${bytes})`);
+    if (bytes > maxBytes)
+      throw new AbiError("invalid", `Cannot use ${what}: it exceeds ${maxBytes} bytes (got ${bytes})`);
     // By hand instead of by slice(), which would give shared memory back as shared memory.
     const copy = new Uint8Array(bytes);
     copy.set(all().subarray(address, address + bytes));

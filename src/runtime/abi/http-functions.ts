@@ -64,6 +64,7 @@ function requestHead(method: string, url: string, headerLines: Uint8Array, bodyB
     authority: host,
     pathWithQuery: `${pathname}${search}`,
     headers: [...headersFromLines(Buffer.from(headerLines).toString("latin1")), ...length],
+    hasBody: bodyBytes > 0,
     connectTimeoutMs: undefined,
     firstByteTimeoutMs: undefined,
     betweenBytesTimeoutMs: undefined,
@@ -88,7 +89,8 @@ function headerFromLine(line: string): readonly [string, string] {
   const value = line.slice(colon + 1).trim();
   if (!HEADER_NAME.test(name) || hasControlCharacters(value))
     throw invalid(`Cannot send request: "${line.slice(0, 100)}" is no header line`);
-  if (RESERVED_NAMES.has(name.toLowerCase())) throw invalid(`Cannot send request: the header ${name} is not the guest's to set`);
+  if (RESERVED_NAMES.has(name.toLowerCase()))
+    throw invalid(`Cannot send request: the header ${name} is not the guest's to set`);
   return [name, value];
 }
 
@@ -98,7 +100,7 @@ function hasControlCharacters(value: string): boolean {
 
 /** Writes until all is written or the sink fails; why it failed comes with the response. */
 async function writeAll(sink: ByteSink, bytes: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < bytes.length; ) {
+  for (let offset = 0; offset < bytes.length;) {
     const room = sink.room();
     if (room === undefined) return;
     if (room === 0) {
@@ -123,6 +125,9 @@ async function readAll(source: ByteSource): Promise<Uint8Array> {
     pieces.push(taken.bytes);
     total += taken.bytes.length;
     if (total > ARGUMENT_MAX_BYTES)
-      throw new AbiError("failed", `The response exceeds ${ARGUMENT_MAX_BYTES} bytes, which is all that this ABI takes`);
+      throw new AbiError(
+        "failed",
+        `The response exceeds ${ARGUMENT_MAX_BYTES} bytes, which is all that this ABI takes`,
+      );
   }
 }

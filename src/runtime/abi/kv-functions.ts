@@ -39,11 +39,7 @@ export const KV_FUNCTIONS: Readonly<Record<string, AbiFunction>> = {
   },
   async kv_list_keys(state, call) {
     const [bucket, after, out] = [call.text(), call.text(), call.out()];
-    const { page } = await ask(
-      state,
-      { kind: "listKeys", bucket, cursor: after === "" ? undefined : after },
-      "page",
-    );
+    const { page } = await ask(state, { kind: "listKeys", bucket, cursor: after === "" ? undefined : after }, "page");
     return giveResult(state, out, sizedTexts([page.cursor ?? "", ...page.keys]));
   },
 };

@@ -54,7 +54,10 @@ export function abiLine(options: AbiLineOptions = {}): AbiLine {
         return { tag: "ok", val: await runKvCall(kv, call) };
       } catch (error) {
         // As the agent's end does it: the guest gets the sentence.
-        return { tag: "err", val: { isDenied: false, message: error instanceof Error ? error.message : String(error) } };
+        return {
+          tag: "err",
+          val: { isDenied: false, message: error instanceof Error ? error.message : String(error) },
+        };
       }
     },
     messaging: options.messaging ?? (async () => refusal),
@@ -75,7 +78,11 @@ export function abiLine(options: AbiLineOptions = {}): AbiLine {
   return { line, kv, logged, audited, abandoned };
 }
 
-function outgoing(head: OutgoingHead, options: AbiLineOptions, abandoned: { count: number }): ReturnType<GuestLine["http"]> {
+function outgoing(
+  head: OutgoingHead,
+  options: AbiLineOptions,
+  abandoned: { count: number },
+): ReturnType<GuestLine["http"]> {
   const written: Uint8Array[] = [];
   const answer = Promise.withResolvers<HttpAnswer>();
   const give = (): void =>
@@ -120,7 +127,9 @@ function sourceOf(pieces: readonly Uint8Array[]): ByteSource {
     take() {
       const bytes = rest.shift();
       if (bytes === undefined) return { kind: "end", trailers: undefined };
-      return Buffer.from(bytes).equals(Buffer.from("!")) ? { kind: "failed", message: "broken off" } : { kind: "bytes", bytes };
+      return Buffer.from(bytes).equals(Buffer.from("!"))
+        ? { kind: "failed", message: "broken off" }
+        : { kind: "bytes", bytes };
     },
     cancel: () => {},
   };

@@ -1,18 +1,14 @@
 /** Bare modules on the core import ABI, instantiated as the runtime does it: suspending imports, promising exports. */
 import { createCoreAbi } from "../../../src/runtime/abi/core-abi.ts";
 import { abiNumbers, CORE_ABI_SIGNATURES } from "../../../src/runtime/abi/abi-signatures.ts";
+import {
+  promisingExport,
+  suspendingImport,
+  type CoreFunction,
+  type PromisingFunction,
+} from "../../../src/runtime/component/jspi.ts";
 import type { GuestLine } from "../../../src/runtime/host/guest-line.ts";
 import { wasmFromWat } from "../wat.ts";
-
-/** JSPI, which TypeScript's library does not know yet. */
-declare global {
-  namespace WebAssembly {
-    class Suspending {
-      constructor(callback: (...args: never[]) => unknown);
-    }
-    function promising(callback: (...args: never[]) => unknown): (...args: unknown[]) => Promise<unknown>;
-  }
-}
 
 /** A module that hands every function of the ABI on, so that a test can call them with any arguments on a real memory. */
 export type AbiModule = {
@@ -50,7 +46,8 @@ export async function abiModule(line: GuestLine): Promise<AbiModule> {
     new Uint8Array(memory.buffer).set(bytes, address);
     return [address, bytes.length];
   };
-  const text = (address: number, bytes: number): string => Buffer.from(memory.buffer, address, bytes).toString("latin1");
+  const text = (address: number, bytes: number): string =>
+    Buffer.from(memory.buffer, address, bytes).toString("latin1");
   const call: AbiModule["call"] = async (name, ...args) => {
     const result = await exports(name)(...args);
     if (typeof result !== "number" && typeof result !== "bigint") throw new Error(`${name} gave ${typeof result}`);
@@ -69,12 +66,12 @@ export async function abiModule(line: GuestLine): Promise<AbiModule> {
 export async function instantiateOnAbi(
   module: Uint8Array<ArrayBuffer>,
   line: GuestLine,
-): Promise<{ exports(name: string): (...args: unknown[]) => Promise<unknown>; readonly memory: WebAssembly.Memory }> {
+): Promise<{ exports(name: string): PromisingFunction; readonly memory: WebAssembly.Memory }> {
   const abi = createCoreAbi(line);
   const imports = Object.fromEntries(
     Object.entries(abi.imports).map(([name, imported]) => [
       name,
-      abi.suspending.includes(name) ? new WebAssembly.Suspending(imported) : imported,
+      abi.suspending.includes(name) ? suspendingImport(imported) : imported,
     ]),
   );
   const { instance } = await WebAssembly.instantiate(module, { wasmatrix: imports as WebAssembly.ModuleImports });
@@ -86,7 +83,7 @@ export async function instantiateOnAbi(
     exports(name) {
       const found = instance.exports[name];
       if (typeof found !== "function") throw new Error(`the module exports no function ${name}`);
-      return WebAssembly.promising(found as (...args: never[]) => unknown);
+      return promisingExport(found as CoreFunction);
     },
   };
 }

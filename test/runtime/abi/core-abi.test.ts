@@ -16,7 +16,11 @@ describe("key-value functions", () => {
   it("set, get, exist, delete", async () => {
     const { line, kv } = abiLine();
     const module = await abiModule(line);
-    const [bucket, key, value] = [module.put(0, "default"), module.put(100, "clé"), module.put(200, Uint8Array.of(1, 0, 255))];
+    const [bucket, key, value] = [
+      module.put(0, "default"),
+      module.put(100, "clé"),
+      module.put(200, Uint8Array.of(1, 0, 255)),
+    ];
     expect(await module.call("kv_exists", ...bucket, ...key)).toBe(0);
     expect(await module.call("kv_get", ...bucket, ...key, ...OUT)).toBe(ABI_ERROR.none);
     expect(await module.call("kv_set", ...bucket, ...key, ...value)).toBe(0);
@@ -68,9 +72,11 @@ describe("key-value functions", () => {
     const listed: string[] = [];
     let cursor = "";
     do {
-      const bytes = Number(await module.call("kv_list_keys", ...module.put(0, "default"), ...module.put(100, cursor), 50_000, 50_000));
+      const bytes = Number(
+        await module.call("kv_list_keys", ...module.put(0, "default"), ...module.put(100, cursor), 50_000, 50_000),
+      );
       const texts: string[] = [];
-      for (let at = 50_000; at < 50_000 + bytes; ) {
+      for (let at = 50_000; at < 50_000 + bytes;) {
         const length = new DataView(module.memory.buffer).getUint32(at, true);
         texts.push(module.text(at + 4, length));
         at += 4 + length;
@@ -126,7 +132,10 @@ describe("messaging functions", () => {
           calls.push(call);
           return call.kind === "publish"
             ? { tag: "ok", val: { kind: "done" } }
-            : { tag: "ok", val: { kind: "reply", message: { topic: "r", body: Buffer.from("pong"), replyTo: undefined } } };
+            : {
+                tag: "ok",
+                val: { kind: "reply", message: { topic: "r", body: Buffer.from("pong"), replyTo: undefined } },
+              };
         },
       }).line,
     );
@@ -215,8 +224,15 @@ describe("arguments", () => {
 
   it("of a type that the function does not have are a trap", () => {
     const { imports } = createCoreAbi(abiLine().line);
-    const types: readonly (readonly unknown[])[] = [[2, 0], [2, 0, 0, 0], [2n, 0, 0], [1.5, 0, 0], [{}, 0, 0]];
-    for (const given of types) expect(() => imports["log"]?.(...given)).toThrow("wasmatrix.log is imported with other types");
+    const types: readonly (readonly unknown[])[] = [
+      [2, 0],
+      [2, 0, 0, 0],
+      [2n, 0, 0],
+      [1.5, 0, 0],
+      [{}, 0, 0],
+    ];
+    for (const given of types)
+      expect(() => imports["log"]?.(...given)).toThrow("wasmatrix.log is imported with other types");
   });
 });
 
@@ -250,6 +266,13 @@ describe("a module's imports", () => {
     expect(Object.keys(createCoreAbi(abiLine().line).imports).toSorted()).toEqual(
       Object.keys(CORE_ABI_SIGNATURES).toSorted(),
     );
-    expect(abiNumbers(CORE_ABI_SIGNATURES["kv_increment"] ?? expect.fail())).toEqual(["i32", "i32", "i32", "i32", "i64", "i32"]);
+    expect(abiNumbers(CORE_ABI_SIGNATURES["kv_increment"] ?? expect.fail())).toEqual([
+      "i32",
+      "i32",
+      "i32",
+      "i32",
+      "i64",
+      "i32",
+    ]);
   });
 });

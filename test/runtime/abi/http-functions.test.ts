@@ -9,7 +9,12 @@ const OUT = [50_000, 1_000] as const;
 async function client(options: AbiLineOptions): Promise<AbiModule & { readonly line: AbiLine; send: typeof send }> {
   const line = abiLine(options);
   const module = await abiModule(line.line);
-  async function send(method: string, url: string, headers = "", body: string | Uint8Array = ""): Promise<number | bigint> {
+  async function send(
+    method: string,
+    url: string,
+    headers = "",
+    body: string | Uint8Array = "",
+  ): Promise<number | bigint> {
     const places = [module.put(0, method), module.put(100, url), module.put(1_000, headers), module.put(10_000, body)];
     return module.call("http_request", ...places.flat(), STATUS, ...OUT);
   }
@@ -24,11 +29,20 @@ describe("http_request", () => {
         seen.push(head, body.length);
         return {
           tag: "ok",
-          val: { status: 201, headers: [["x-a", "1"], ["x-b", "é"]], pieces: [Buffer.from("hel"), Buffer.from("lo")] },
+          val: {
+            status: 201,
+            headers: [
+              ["x-a", "1"],
+              ["x-b", "é"],
+            ],
+            pieces: [Buffer.from("hel"), Buffer.from("lo")],
+          },
         };
       },
     });
-    expect(await send("POST", "https://api.example.com:8443/a?b=c", "x-one: 1\r\nX-Two:  zwei \n", "x".repeat(2_500))).toBe(5);
+    expect(
+      await send("POST", "https://api.example.com:8443/a?b=c", "x-one: 1\r\nX-Two:  zwei \n", "x".repeat(2_500)),
+    ).toBe(5);
     expect(text(50_000, 5)).toBe("hello");
     expect(new DataView(memory.buffer).getInt32(STATUS, true)).toBe(201);
     const headerBytes = Number(await call("http_response_headers", 52_000, 1_000));
@@ -44,6 +58,7 @@ describe("http_request", () => {
           ["X-Two", "zwei"],
           ["content-length", "2500"],
         ],
+        hasBody: true,
         connectTimeoutMs: undefined,
         firstByteTimeoutMs: undefined,
         betweenBytesTimeoutMs: undefined,
@@ -57,7 +72,9 @@ describe("http_request", () => {
     const denied = await client({});
     expect(await denied.send("GET", "http://example.com")).toBe(ABI_ERROR.denied);
     expect(await denied.lastError()).toBe("HTTP-request-denied: not granted");
-    const failing = await client({ http: () => ({ tag: "err", val: { code: "connection-refused", message: "nobody there" } }) });
+    const failing = await client({
+      http: () => ({ tag: "err", val: { code: "connection-refused", message: "nobody there" } }),
+    });
     expect(await failing.send("GET", "http://example.com")).toBe(ABI_ERROR.failed);
     expect(await failing.lastError()).toBe("connection-refused: nobody there");
     expect(failing.line.abandoned.count).toBe(1);
