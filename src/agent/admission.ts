@@ -1,10 +1,10 @@
 /** Whether this node takes an instance. Pure: the agent is the authority, a control plane only proposes. */
-import { toBinary } from "@bufbuild/protobuf";
+import { equals, toBinary } from "@bufbuild/protobuf";
 import { fault, Reason } from "../fault.ts";
-import { InstanceSchema, type InstanceSpec } from "../gen/wasmatrix/v1/instance_pb.ts";
+import { InstanceSchema, InstanceSpecSchema, type InstanceSpec } from "../gen/wasmatrix/v1/instance_pb.ts";
 import type { GuestKind } from "../runtime/runtime.ts";
 import { checkedGrants, type ProviderDirectory } from "./assignments.ts";
-import { limitBoundsFrom, limitsWithin } from "./instance-limits.ts";
+import { limitBoundsFrom, limitsWithin, reservedMemoryBytes } from "./instance-limits.ts";
 import { hasEnded, instanceFromRecord, type InstanceRecord } from "./instance-record.ts";
 import { policyFromProto } from "./policy-proto.ts";
 
@@ -12,7 +12,7 @@ import { policyFromProto } from "./policy-proto.ts";
 export type NodeCapacity = {
   /** Live instances. */
   readonly instancesMax: number;
-  /** Sum of the memory limits of live instances, in bytes. */
+  /** Sum of what live instances are counted with (`reservedMemoryBytes`). */
   readonly memoryMaxBytes: number;
 };
 
@@ -31,7 +31,7 @@ export type StartOrder = {
 /** An instance as it is reported may be this long at most: arguments, labels and assignments fill reports. */
 export const INSTANCE_MAX_BYTES: number = 256 * 1024;
 
-/** Names and values of environment variables, all together, in UTF-16 units. */
+/** Names and values of environment variables, or of configuration, all together, in UTF-16 units. */
 export const ENVIRONMENT_MAX_CHARACTERS: number = 256 * 1024;
 
 /** The load that the live ones among `records` make. */
@@ -41,7 +41,7 @@ export function loadOf(records: Iterable<InstanceRecord>): NodeLoad {
   for (const record of records) {
     if (hasEnded(record)) continue;
     instances += 1;
-    memoryBytes += record.limits.memoryMaxBytes;
+    memoryBytes += reservedMemoryBytes(record.limits);
   }
   return { instances, memoryBytes };
 }
@@ -91,10 +91,20 @@ export function admit(
     lastEnding: undefined,
     deniedCount: 0,
   };
-  assertEnvironmentFits(record);
+  assertValuesFit(record);
   assertReportable(record);
   assertRoom(record, node.capacity, node.load);
   return record;
+}
+
+/** Throws `IDEMPOTENCY_CONFLICT` if the id of `order` was used for another spec. */
+export function assertSameOrder(known: Pick<StartOrder, "id" | "spec">, order: StartOrder): void {
+  if (equals(InstanceSpecSchema, known.spec, order.spec)) return;
+  throw fault(
+    Reason.IDEMPOTENCY_CONFLICT,
+    `Cannot start instance "${order.id}": the id belongs to an instance with another spec`,
+    { subject: order.id },
+  );
 }
 
 /** Throws `INVALID_REQUEST` if the instance would not fit into a report. */
@@ -108,14 +118,19 @@ export function assertReportable(record: InstanceRecord): void {
   );
 }
 
-function assertEnvironmentFits({ id, spec }: InstanceRecord): void {
-  const characters = Object.entries(spec.env).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
-  if (characters <= ENVIRONMENT_MAX_CHARACTERS) return;
-  throw fault(
-    Reason.INVALID_REQUEST,
-    `Cannot accept instance "${id}": its environment exceeds ${ENVIRONMENT_MAX_CHARACTERS} characters (got ${characters})`,
-    { subject: id },
-  );
+function assertValuesFit({ id, spec }: InstanceRecord): void {
+  for (const [what, values] of [
+    ["environment", spec.env],
+    ["configuration", spec.config],
+  ] as const) {
+    const characters = Object.entries(values).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+    if (characters <= ENVIRONMENT_MAX_CHARACTERS) continue;
+    throw fault(
+      Reason.INVALID_REQUEST,
+      `Cannot accept instance "${id}": its ${what} exceeds ${ENVIRONMENT_MAX_CHARACTERS} characters (got ${characters})`,
+      { subject: id },
+    );
+  }
 }
 
 function assertRoom(record: InstanceRecord, capacity: NodeCapacity, load: NodeLoad): void {
@@ -124,7 +139,7 @@ function assertRoom(record: InstanceRecord, capacity: NodeCapacity, load: NodeLo
   };
   if (load.instances >= capacity.instancesMax)
     refuse(`the node runs ${load.instances} of at most ${capacity.instancesMax} instances`);
-  const memoryBytes = load.memoryBytes + record.limits.memoryMaxBytes;
+  const memoryBytes = load.memoryBytes + reservedMemoryBytes(record.limits);
   if (memoryBytes > capacity.memoryMaxBytes) {
     refuse(`memory limits would add up to ${memoryBytes} of at most ${capacity.memoryMaxBytes} bytes`);
   }

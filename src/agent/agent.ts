@@ -2,6 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { Clock, Entropy } from "../clock.ts";
 import { FactKind } from "../gen/wasmatrix/v1/fact_pb.ts";
+import type { Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
 import { CapacitySchema, LoadSchema, NodeInfoSchema, type Load, type NodeInfo } from "../gen/wasmatrix/v1/node_pb.ts";
 import type { Log } from "../log.ts";
 import { PROTOCOL_VERSION } from "../protocol-version.ts";
@@ -10,14 +11,19 @@ import type { NodeCapacity } from "./admission.ts";
 import { createCapabilityGate, type CapabilityGate } from "./capability-gate.ts";
 import { nextEpoch } from "./epoch.ts";
 import { protoFromGuestKind } from "./guest-kind.ts";
+import { createGuestRights, NOTHING_SHARED, type NodeShares } from "./guest-rights.ts";
 import type { IngressTargets } from "./ingress.ts";
-import { hasEnded, instanceFromRecord } from "./instance-record.ts";
+import { limitBoundsFrom, protoFromBounds } from "./instance-limits.ts";
+import { hasEnded, instanceFromRecord, type InstanceRecord } from "./instance-record.ts";
 import type { Journal, JournalProblem } from "./journal.ts";
 import type { LogFiles } from "./log-files.ts";
 import { createLogStore, type LogStore } from "./log-store.ts";
+import { createMessageDeliveries } from "./message-deliveries.ts";
 import { createModuleShapes } from "./module-shapes.ts";
 import type { ModuleStore } from "./module-store.ts";
+import { createPermissionUses, usesText } from "./permission-uses.ts";
 import { openProviderSet, type ProviderConfig, type ProviderSet } from "./provider-set.ts";
+import { createRepeats } from "./repeats.ts";
 import { createReportLog, type FactDraft } from "./report-log.ts";
 import { snapshotPages } from "./report-plan.ts";
 import { startReporter, type ReportClient, type Reporter } from "./reporter.ts";
@@ -34,6 +40,8 @@ export type AgentDeps = {
   /** Where output of instances outlives the agent. Default: in memory only. */
   readonly logFiles?: LogFiles;
   readonly capacity: NodeCapacity;
+  /** Folders and variables of the host that instances may be assigned. Default: none. */
+  readonly shares?: NodeShares;
   readonly labels: Readonly<Record<string, string>>;
   /** The program's version, for people. */
   readonly softwareVersion: string;
@@ -61,6 +69,8 @@ export interface Agent {
   readonly logs: LogStore;
   readonly store: ModuleStore;
   readonly ingressTargets: IngressTargets;
+  /** An instance as of now, in the contract's form. */
+  describe(record: InstanceRecord): Instance;
   /** Brings back what the journal says. Once, before the first order. */
   resume(): void;
   /** Begins to report. Resolves once one control plane holds everything; never, if there is none. Call once. */
@@ -92,33 +102,73 @@ export async function createAgent(deps: AgentDeps): Promise<Agent> {
     configs: deps.providers,
     journal,
     onFact: (kind, provider, message, requestId) => append({ kind, provider, message, requestId }),
+    onSwitched: (id) => supervisor.providerSwitched(id),
     log,
   });
 
+  const describe = (record: InstanceRecord): Instance => instanceFromRecord(record, uses.of(record.id));
+  const appendAbout = (kind: FactKind, record: InstanceRecord, message: string, requestId = ""): void => {
+    // Whatever the fact is about, it carries the counts.
+    uses.noteReported(record.id);
+    append({ kind, instance: describe(record), message, requestId });
+  };
+  const noteAbout = (kind: FactKind, id: string, message: (record: InstanceRecord) => string): void => {
+    const record = supervisor.find(id);
+    if (record !== undefined) appendAbout(kind, record, message(record));
+  };
+
+  const uses = createPermissionUses({
+    clock,
+    onChanged: (id) => noteAbout(FactKind.PERMISSION_USED, id, () => `Permissions used: ${usesText(uses.of(id))}`),
+  });
   const gate = createCapabilityGate({
     grantsOf: (id) => liveGrants(supervisor, id),
     providers,
+    uses: {
+      count(id, use) {
+        if (supervisor.find(id) !== undefined) uses.count(id, use);
+      },
+    },
     onDenied: (id, count, message) => supervisor.noteDenied(id, count, message),
     clock,
+  });
+  const failedDeliveries = createRepeats({
+    clock,
+    noun: "messages",
+    tell: (id, _count, message) => noteAbout(FactKind.DELIVERY_FAILED, id, () => message),
   });
 
   const hostOf = (id: string): GuestHost => ({
     kv: (call) => gate.kv(id, call),
+    messaging: (call) => gate.messaging(id, call),
+    http: (request, signal) => gate.http(id, request, signal),
     output: (stream, bytes) => logs.write(id, stream, bytes),
+    log: (level, context, message) => logs.log(id, level, context, message),
+    audit: (permission, outcome, count) => gate.audit(id, permission, outcome, count),
   });
 
   const supervisor: Supervisor = createSupervisor({
     ...deps,
     modules: createModuleShapes({ store: deps.store, runtime: deps.runtime }),
     providers,
+    rights: createGuestRights({ shares: deps.shares ?? NOTHING_SHARED, isStopped: (id) => providers.isStopped(id) }),
+    deliveries: createMessageDeliveries({
+      messaging: (id) => providers.messaging(id),
+      mayReceive: (id, message) => gate.mayReceive(id, message),
+      onFailed: (id, message) => failedDeliveries.add(id, message),
+      log,
+    }),
     hostOf,
     facts: {
       instance(kind, record, message, requestId) {
         logs.note(record);
-        append({ kind, instance: instanceFromRecord(record), message, requestId });
+        appendAbout(kind, record, message, requestId);
       },
     },
-    onForgotten: (id) => logs.drop(id),
+    onForgotten(id) {
+      logs.drop(id);
+      uses.drop(id);
+    },
   });
 
   const load = (): Load => {
@@ -129,12 +179,13 @@ export async function createAgent(deps: AgentDeps): Promise<Agent> {
   const takeSnapshot = (): ReturnType<typeof snapshotPages> =>
     snapshotPages({
       sequence: facts.sequence,
-      instances: supervisor.list().map(instanceFromRecord),
+      instances: supervisor.list().map(describe),
       providers: providers.list(),
     });
 
   const close = async (graceMs: number): Promise<void> => {
     gate.flush();
+    failedDeliveries.flush();
     append({ kind: FactKind.NODE_STOPPING, message: "Agent shuts down" });
     await supervisor.close(graceMs);
     logs.close();
@@ -153,6 +204,7 @@ export async function createAgent(deps: AgentDeps): Promise<Agent> {
     logs,
     store: deps.store,
     ingressTargets: ingressTargetsOf(supervisor),
+    describe,
     resume() {
       supervisor.resume();
       // What ended stays readable, and its followers end.
@@ -191,6 +243,9 @@ function nodeInfoFrom(deps: AgentDeps, options: ReportingOptions): NodeInfo {
     softwareVersion: deps.softwareVersion,
     guestKinds: deps.runtime.kinds.map(protoFromGuestKind),
     moduleDigests: deps.store.digests().slice(0, REPORTED_DIGESTS_MAX),
+    sharedFolders: [...(deps.shares?.sharedFolders ?? [])],
+    sharedEnvNames: Object.keys(deps.shares?.sharedEnv ?? {}).toSorted(),
+    limitsMax: protoFromBounds(limitBoundsFrom(deps.capacity)),
   });
 }
 

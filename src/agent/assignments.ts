@@ -6,7 +6,7 @@ import {
   CapabilityType as ProtoCapabilityType,
   type Assignment,
 } from "../gen/wasmatrix/v1/instance_pb.ts";
-import { assertPermissionsFit, type CapabilityType, type Grant } from "../providers/permissions.ts";
+import { assertPermissionsFit, canonicalPermission, type CapabilityType, type Grant } from "../providers/permissions.ts";
 
 /** Assignments that one instance may hold. */
 export const ASSIGNMENTS_MAX = 64;
@@ -28,14 +28,14 @@ export type ProviderDirectory = {
  */
 export function checkedGrant(assignment: Assignment, providers: ProviderDirectory): Grant {
   const grant = normalizedGrant(assignment, providers);
-  assertPermissionsFit(grant.type, grant.permissions);
+  assertPermissionsFit(grant.type, grant.permissions, grant.deniedPermissions);
   return grant;
 }
 
-/** The same for a revocation, whose permissions may be empty: all of them. */
+/** The same for a revocation, which may name nothing: then it takes everything. */
 export function revokedGrant(assignment: Assignment, providers: ProviderDirectory): Grant {
   const grant = normalizedGrant(assignment, providers);
-  if (grant.permissions.length > 0) assertPermissionsFit(grant.type, grant.permissions);
+  if (!isBare(grant)) assertPermissionsFit(grant.type, grant.permissions, grant.deniedPermissions);
   return grant;
 }
 
@@ -71,14 +71,27 @@ export function withGrant(grants: readonly Grant[], grant: Grant): readonly Gran
   return [...kept, grant];
 }
 
-/** Takes the permissions of `revoked` away, all of them if it names none; an assignment left without any is gone. */
+/**
+ * Takes the permissions of `revoked` away and lifts its denials, or takes the whole assignment if it names neither; an
+ * assignment left without any is gone.
+ */
 export function withoutGrant(grants: readonly Grant[], revoked: Grant): readonly Grant[] {
   return grants.flatMap((grant) => {
     if (!isSamePlace(grant, revoked)) return [grant];
-    if (revoked.permissions.length === 0) return [];
-    const permissions = grant.permissions.filter((permission) => !revoked.permissions.includes(permission));
-    return permissions.length === 0 ? [] : [{ ...grant, permissions }];
+    if (isBare(revoked)) return [];
+    const left: Grant = {
+      ...grant,
+      permissions: grant.permissions.filter((one) => !revoked.permissions.includes(one)),
+      deniedPermissions: grant.deniedPermissions.filter((one) => !revoked.deniedPermissions.includes(one)),
+    };
+    return isBare(left) ? [] : [left];
   });
+}
+
+/** For people: `kv:read, kv:write; denied: kv:delete`. */
+export function permissionsText({ permissions, deniedPermissions }: Grant): string {
+  const denied = deniedPermissions.length === 0 ? [] : [`denied: ${deniedPermissions.join(", ")}`];
+  return [...(permissions.length === 0 ? [] : [permissions.join(", ")]), ...denied].join("; ");
 }
 
 /** For people: `bucket "default" of provider "kv"`. */
@@ -95,6 +108,7 @@ export function assignmentFromGrant(grant: Grant): Assignment {
     type: TYPE_TO_PROTO[grant.type],
     permissions: [...grant.permissions],
     bucket: grant.bucket,
+    deniedPermissions: [...grant.deniedPermissions],
   });
 }
 
@@ -106,6 +120,7 @@ export function grantFromAssignment(assignment: Assignment): Grant {
     type: capabilityTypeFromProto(assignment.type),
     bucket,
     permissions: [...assignment.permissions],
+    deniedPermissions: [...assignment.deniedPermissions],
   };
 }
 
@@ -118,6 +133,8 @@ const TYPE_TO_PROTO: Readonly<Record<CapabilityType, ProtoCapabilityType>> = {
   kv: ProtoCapabilityType.KV,
   http: ProtoCapabilityType.HTTP,
   messaging: ProtoCapabilityType.MESSAGING,
+  files: ProtoCapabilityType.FILES,
+  environment: ProtoCapabilityType.ENVIRONMENT,
 };
 
 function capabilityTypeFromProto(type: ProtoCapabilityType): CapabilityType {
@@ -128,6 +145,10 @@ function capabilityTypeFromProto(type: ProtoCapabilityType): CapabilityType {
       return "http";
     case ProtoCapabilityType.MESSAGING:
       return "messaging";
+    case ProtoCapabilityType.FILES:
+      return "files";
+    case ProtoCapabilityType.ENVIRONMENT:
+      return "environment";
     default:
       throw fault(Reason.INVALID_REQUEST, `Cannot accept assignment: capability type ${type} is not known`, {
         subject: "assignment.type",
@@ -147,7 +168,7 @@ function assertBucketFree(grants: readonly Grant[], grant: Grant): void {
 }
 
 function normalizedGrant(assignment: Assignment, providers: ProviderDirectory): Grant {
-  const { providerId: askedId, type, bucket, permissions } = grantFromAssignment(assignment);
+  const { providerId: askedId, type, bucket, permissions, deniedPermissions } = grantFromAssignment(assignment);
   const providerId = askedId === "" ? providers.defaultId(type) : askedId;
   if (providerId === undefined)
     throw fault(Reason.PROVIDER_NOT_FOUND, `Cannot assign ${type}: this node has no ${type} provider`);
@@ -168,8 +189,13 @@ function normalizedGrant(assignment: Assignment, providers: ProviderDirectory): 
     providerId,
     type,
     bucket: type === "kv" ? bucket || DEFAULT_BUCKET : "",
-    permissions: [...new Set(permissions)],
+    permissions: [...new Set(permissions.map(canonicalPermission))],
+    deniedPermissions: [...new Set(deniedPermissions.map(canonicalPermission))],
   };
+}
+
+function isBare({ permissions, deniedPermissions }: Grant): boolean {
+  return permissions.length === 0 && deniedPermissions.length === 0;
 }
 
 function isSamePlace(left: Grant, right: Grant): boolean {

@@ -16,6 +16,8 @@ export function guestKindFromProto(kind: ProtoGuestKind): GuestKind {
       return "command";
     case ProtoGuestKind.FUNCTIONS:
       return "functions";
+    case ProtoGuestKind.MESSAGING:
+      return "messaging";
     default:
       throw new RangeError(`guest kind ${kind} is not known to this version`);
   }
@@ -25,4 +27,5 @@ const TO_PROTO: Readonly<Record<GuestKind, ProtoGuestKind>> = {
   http: ProtoGuestKind.HTTP,
   command: ProtoGuestKind.COMMAND,
   functions: ProtoGuestKind.FUNCTIONS,
+  messaging: ProtoGuestKind.MESSAGING,
 };

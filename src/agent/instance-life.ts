@@ -7,6 +7,7 @@ import { fault, isFault, Reason, type Fault } from "../fault.ts";
 import type { FactKind } from "../gen/wasmatrix/v1/fact_pb.ts";
 import type { Log } from "../log.ts";
 import type { Guest, GuestStart, Runtime } from "../runtime/runtime.ts";
+import type { GuestRights } from "./guest-rights.ts";
 import { hasEnded, type InstanceRecord } from "./instance-record.ts";
 import { isRefusal } from "./refusal.ts";
 import type { Durability, Journal } from "./journal.ts";
@@ -39,6 +40,9 @@ export type LifeDeps = {
   readonly log: Log;
   /** How the guest of a record is started; the record is as it is now. */
   readonly guestStart: (record: InstanceRecord) => GuestStart;
+  readonly rights: Pick<GuestRights, "left">;
+  /** Called after each transition, with the guest if it takes calls now. */
+  readonly onStep: (record: InstanceRecord, guest: Guest | undefined) => void;
   /** Called when the instance has ended for good. */
   readonly onEnded: (id: string) => void;
 };
@@ -55,6 +59,8 @@ export interface InstanceLife {
   commit(transition: Transition, durability: Durability, requestId: string): void;
   /** Replaces the record without a fact. An order that cannot be journalled throws and changes nothing. */
   amend(record: InstanceRecord, durability: Durability): void;
+  /** Tells the guest what it may do in its own thread now. Resolves when that is in force, at once if there is no guest. Never rejects. */
+  applyRights(): Promise<void>;
   /** Starts the guest for the first time. */
   begin(): void;
   /** Waits for the restart that the record says, at once if its time has passed. */
@@ -76,6 +82,8 @@ export function createInstanceLife(initial: InstanceRecord, deps: LifeDeps): Ins
   let firstStart = launching;
   let cancelTimer: () => void = () => undefined;
   let shuttingDown = false;
+  /** Grows with each change of what the guest may do in its own thread. */
+  let rightsVersion = 0;
 
   const moment = (): Moment => ({ nowMs: clock.nowMs(), fraction: deps.entropy.fraction() });
 
@@ -90,6 +98,7 @@ export function createInstanceLife(initial: InstanceRecord, deps: LifeDeps): Ins
     record = transition.record;
     deps.facts.instance(transition.factKind, record, transition.message, requestId);
     log.info(transition.message, { state: record.state, requestId: requestId === "" ? undefined : requestId });
+    deps.onStep(record, record.state === "running" ? guest : undefined);
     if (!hasEnded(record)) return;
     cancelTimer();
     done.resolve();
@@ -100,7 +109,10 @@ export function createInstanceLife(initial: InstanceRecord, deps: LifeDeps): Ins
   const launch = async (): Promise<Fault | undefined> => {
     let started: Guest;
     try {
+      let version = rightsVersion;
       started = await runtime.start(deps.guestStart(record));
+      // Something may have been revoked while the guest was being made ready: it takes no call before it knows.
+      for (; version !== rightsVersion; await setRights(started)) version = rightsVersion;
     } catch (error) {
       const failure = isFault(error)
         ? error
@@ -120,6 +132,16 @@ export function createInstanceLife(initial: InstanceRecord, deps: LifeDeps): Ins
     cancelTimer = clock.after(HEALTHY_RUN_MS, noteHealthy);
     void watch(started);
     return undefined;
+  };
+
+  const setRights = async (to: Guest): Promise<void> => {
+    try {
+      await Promise.race([to.setRights(deps.rights.left(record)), to.ended]);
+    } catch (error) {
+      // A guest that cannot be told what it may no longer do must not go on doing it.
+      log.error("guest not told its rights", {}, error);
+      await to.kill();
+    }
   };
 
   const watch = async (started: Guest): Promise<void> => {
@@ -183,6 +205,11 @@ export function createInstanceLife(initial: InstanceRecord, deps: LifeDeps): Ins
     },
     commit,
     amend,
+    async applyRights() {
+      rightsVersion += 1;
+      if (guest !== undefined) await setRights(guest);
+      else await launching;
+    },
     begin() {
       launching = firstStart = launch();
     },

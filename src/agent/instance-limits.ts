@@ -14,7 +14,12 @@ export const DEFAULT_LIMITS: GuestLimits = {
   callTimeoutMs: 30_000,
   commandTimeoutMs: undefined,
   startTimeoutMs: 10_000,
+  cpuTimeMaxMs: undefined,
+  concurrentCallsMax: 1,
   queuedCallsMax: 128,
+  openHandlesMax: 10_000,
+  outputMaxBytesPerMinute: 64 * MIB,
+  outputMaxLinesPerMinute: 600_000,
   requestBodyMaxBytes: 16 * MIB,
   responseBodyMaxBytes: 64 * MIB,
 };
@@ -30,7 +35,13 @@ export function limitBoundsFrom(node: { readonly memoryMaxBytes: number }): Limi
     callTimeoutMs: { least: 1, most: 3_600_000 },
     commandTimeoutMs: { least: 1, most: 7 * 86_400_000 },
     startTimeoutMs: { least: 1, most: 300_000 },
+    cpuTimeMaxMs: { least: 1, most: 7 * 86_400_000 },
+    // Each of them is a copy of the guest with a memory of its own.
+    concurrentCallsMax: { least: 1, most: 64 },
     queuedCallsMax: { least: 1, most: 10_000 },
+    openHandlesMax: { least: 1, most: 100_000 },
+    outputMaxBytesPerMinute: { least: 1, most: 16 * GIB },
+    outputMaxLinesPerMinute: { least: 1, most: 100_000_000 },
     requestBodyMaxBytes: { least: 1, most: GIB },
     responseBodyMaxBytes: { least: 1, most: GIB },
   };
@@ -39,6 +50,30 @@ export function limitBoundsFrom(node: { readonly memoryMaxBytes: number }): Limi
 /** The contract's name of a limit, as facts and errors spell it. */
 export function limitFieldName(limit: keyof GuestLimits): string {
   return FIELD_NAMES[limit];
+}
+
+/** What an instance is counted with against its node's memory: each call at a time may have a copy of the guest. */
+export function reservedMemoryBytes(limits: Pick<GuestLimits, "memoryMaxBytes" | "concurrentCallsMax">): number {
+  return limits.memoryMaxBytes * limits.concurrentCallsMax;
+}
+
+/** The most of each limit, in the contract's form. */
+export function protoFromBounds(bounds: LimitBounds): Limits {
+  const most: GuestLimits = {
+    memoryMaxBytes: bounds.memoryMaxBytes.most,
+    callTimeoutMs: bounds.callTimeoutMs.most,
+    commandTimeoutMs: bounds.commandTimeoutMs.most,
+    startTimeoutMs: bounds.startTimeoutMs.most,
+    cpuTimeMaxMs: bounds.cpuTimeMaxMs.most,
+    concurrentCallsMax: bounds.concurrentCallsMax.most,
+    queuedCallsMax: bounds.queuedCallsMax.most,
+    openHandlesMax: bounds.openHandlesMax.most,
+    outputMaxBytesPerMinute: bounds.outputMaxBytesPerMinute.most,
+    outputMaxLinesPerMinute: bounds.outputMaxLinesPerMinute.most,
+    requestBodyMaxBytes: bounds.requestBodyMaxBytes.most,
+    responseBodyMaxBytes: bounds.responseBodyMaxBytes.most,
+  };
+  return protoFromLimits(most);
 }
 
 /** The limits asked for, with defaults where they are 0; throws `LIMIT_INVALID` for one beyond the node's bounds. */
@@ -60,7 +95,12 @@ export function limitsFromProto(limits: Limits | undefined): GuestLimits {
     callTimeoutMs: limits.callTimeoutMs || DEFAULT_LIMITS.callTimeoutMs,
     commandTimeoutMs: limits.commandTimeoutMs || DEFAULT_LIMITS.commandTimeoutMs,
     startTimeoutMs: limits.startTimeoutMs || DEFAULT_LIMITS.startTimeoutMs,
+    cpuTimeMaxMs: limits.cpuTimeMaxMs || DEFAULT_LIMITS.cpuTimeMaxMs,
+    concurrentCallsMax: limits.concurrentCallsMax || DEFAULT_LIMITS.concurrentCallsMax,
     queuedCallsMax: limits.queuedCallsMax || DEFAULT_LIMITS.queuedCallsMax,
+    openHandlesMax: limits.openHandlesMax || DEFAULT_LIMITS.openHandlesMax,
+    outputMaxBytesPerMinute: Number(limits.outputMaxBytesPerMinute) || DEFAULT_LIMITS.outputMaxBytesPerMinute,
+    outputMaxLinesPerMinute: limits.outputMaxLinesPerMinute || DEFAULT_LIMITS.outputMaxLinesPerMinute,
     requestBodyMaxBytes: Number(limits.requestBodyMaxBytes) || DEFAULT_LIMITS.requestBodyMaxBytes,
     responseBodyMaxBytes: Number(limits.responseBodyMaxBytes) || DEFAULT_LIMITS.responseBodyMaxBytes,
   };
@@ -73,7 +113,12 @@ export function protoFromLimits(limits: GuestLimits): Limits {
     callTimeoutMs: limits.callTimeoutMs,
     commandTimeoutMs: limits.commandTimeoutMs ?? 0,
     startTimeoutMs: limits.startTimeoutMs,
+    cpuTimeMaxMs: limits.cpuTimeMaxMs ?? 0,
+    concurrentCallsMax: limits.concurrentCallsMax,
     queuedCallsMax: limits.queuedCallsMax,
+    openHandlesMax: limits.openHandlesMax,
+    outputMaxBytesPerMinute: BigInt(limits.outputMaxBytesPerMinute),
+    outputMaxLinesPerMinute: limits.outputMaxLinesPerMinute,
     requestBodyMaxBytes: BigInt(limits.requestBodyMaxBytes),
     responseBodyMaxBytes: BigInt(limits.responseBodyMaxBytes),
   });
@@ -84,7 +129,12 @@ const FIELD_NAMES: Readonly<Record<keyof GuestLimits, string>> = {
   callTimeoutMs: "call_timeout_ms",
   commandTimeoutMs: "command_timeout_ms",
   startTimeoutMs: "start_timeout_ms",
+  cpuTimeMaxMs: "cpu_time_max_ms",
+  concurrentCallsMax: "concurrent_calls_max",
   queuedCallsMax: "queued_calls_max",
+  openHandlesMax: "open_handles_max",
+  outputMaxBytesPerMinute: "output_max_bytes_per_minute",
+  outputMaxLinesPerMinute: "output_max_lines_per_minute",
   requestBodyMaxBytes: "request_body_max_bytes",
   responseBodyMaxBytes: "response_body_max_bytes",
 };
@@ -94,7 +144,12 @@ const LIMIT_NAMES = [
   "callTimeoutMs",
   "commandTimeoutMs",
   "startTimeoutMs",
+  "cpuTimeMaxMs",
+  "concurrentCallsMax",
   "queuedCallsMax",
+  "openHandlesMax",
+  "outputMaxBytesPerMinute",
+  "outputMaxLinesPerMinute",
   "requestBodyMaxBytes",
   "responseBodyMaxBytes",
 ] as const satisfies readonly (keyof GuestLimits)[];

@@ -4,10 +4,13 @@ import { timestampFromMs, timestampMs, type Timestamp } from "@bufbuild/protobuf
 import {
   InstanceSchema,
   InstanceState,
+  Isolation,
+  Reuse,
   TerminationCause,
   TerminationSchema,
   type Instance,
   type InstanceSpec,
+  type PermissionUse,
   type Termination,
 } from "../gen/wasmatrix/v1/instance_pb.ts";
 import type { Grant } from "../providers/permissions.ts";
@@ -64,8 +67,8 @@ export function hasEnded(record: InstanceRecord): boolean {
   return ENDED_STATES.has(record.state);
 }
 
-/** The record as the contract has it; environment values and standard input stay behind. */
-export function instanceFromRecord(record: InstanceRecord): Instance {
+/** The record as the contract has it; values of environment and configuration, and standard input, stay behind. `uses` are counted elsewhere. */
+export function instanceFromRecord(record: InstanceRecord, uses: readonly PermissionUse[] = []): Instance {
   return create(InstanceSchema, {
     id: record.id,
     name: record.spec.name,
@@ -86,6 +89,10 @@ export function instanceFromRecord(record: InstanceRecord): Instance {
     ...optionalTime("nextRestartTime", record.nextRestartMs),
     ...(record.lastEnding === undefined ? {} : { lastTermination: terminationFromEnding(record.lastEnding) }),
     deniedCount: BigInt(record.deniedCount),
+    permissionUses: [...uses],
+    isolation: record.spec.isolation || Isolation.SHARED,
+    reuse: record.spec.reuse || Reuse.INSTANCE,
+    configNames: Object.keys(record.spec.config).toSorted(),
   });
 }
 

@@ -2,7 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import { fault, Reason } from "../fault.ts";
 import { KvResultSchema, type KvOperation, type KvResult } from "../gen/wasmatrix/v1/node_agent_pb.ts";
-import type { KvAnswer, KvCall } from "../providers/kv/kv.ts";
+import type { KvAnswer, KvCall, KvSwap } from "../providers/kv/kv.ts";
 import { DEFAULT_BUCKET } from "./assignments.ts";
 
 /** The call that an operation stands for; throws `INVALID_REQUEST` for one that is newer than this program. */
@@ -20,6 +20,10 @@ export function kvCallFromOperation(message: KvOperation): KvCall {
       return { kind: "listKeys", bucket, cursor: operation.value.cursor || undefined };
     case "increment":
       return { kind: "increment", bucket, key: operation.value.key, delta: operation.value.delta };
+    case "compareAndSwap": {
+      const { key, expected, value } = operation.value;
+      return { kind: "compareAndSwap", bucket, key, expected, value };
+    }
     case "getMany":
     case "deleteMany":
       return { kind: operation.case, bucket, keys: operation.value.keys };
@@ -51,9 +55,16 @@ export function kvResultFromAnswer(answer: KvAnswer): KvResult {
       });
     case "sum":
       return create(KvResultSchema, { result: { case: "sum", value: answer.sum } });
+    case "swap":
+      return create(KvResultSchema, { result: { case: "swap", value: swapInit(answer.swap) } });
     case "values":
       return create(KvResultSchema, { result: { case: "values", value: { values: answer.values.map(valueInit) } } });
   }
+}
+
+function swapInit(swap: KvSwap): { swapped: boolean; current?: Uint8Array } {
+  if (swap.isSwapped || swap.current === undefined) return { swapped: swap.isSwapped };
+  return { swapped: false, current: swap.current };
 }
 
 function valueInit(value: Uint8Array | undefined): { value?: Uint8Array } {

@@ -1,14 +1,16 @@
 /** The last lines that one instance wrote, and who follows them. No I/O. */
-import { createLineSplitter, type LineSplitter } from "./line-splitter.ts";
+import { createLineSplitter, LINE_MAX_BYTES, type LineSplitter } from "./line-splitter.ts";
 
 /** One line of output. */
 export type OutputLine = {
   /** Counts the instance's lines from 1; a jump means that lines were dropped. */
   readonly sequence: number;
-  readonly stream: "stdout" | "stderr";
+  readonly stream: "stdout" | "stderr" | "logging";
   readonly timeMs: number;
   /** Without its end. */
   readonly text: string;
+  /** Of a line of `wasi:logging`; otherwise empty. */
+  readonly level: string;
 };
 
 /** Bounds of what is kept for one instance. */
@@ -45,6 +47,8 @@ export interface LogBuffer {
   restore(line: Omit<OutputLine, "sequence">): void;
   /** Takes output as it is written. */
   write(stream: "stdout" | "stderr", bytes: Uint8Array, timeMs: number): void;
+  /** Takes a structured log line; a text of several lines becomes several. */
+  log(level: string, text: string, timeMs: number): void;
   /** The run is over: what was written without a newline becomes a line. */
   endRun(timeMs: number): void;
   /** Kept lines after `afterSequence`, of them the last `lastLines` (0 means all). */
@@ -68,9 +72,9 @@ export function createLogBuffer(limits: LogBufferLimits = LOG_BUFFER_LIMITS): Lo
   let sequence = 0;
   let ended = false;
 
-  const add = (stream: "stdout" | "stderr", timeMs: number, texts: readonly string[]): void => {
+  const add = (origin: Pick<OutputLine, "stream" | "level" | "timeMs">, texts: readonly string[]): void => {
     for (const text of texts) {
-      const line: OutputLine = { sequence: ++sequence, stream, timeMs, text };
+      const line: OutputLine = { ...origin, sequence: ++sequence, text };
       kept.push(line);
       characters += text.length;
       for (const follower of followers) follower.push(line);
@@ -97,11 +101,12 @@ export function createLogBuffer(limits: LogBufferLimits = LOG_BUFFER_LIMITS): Lo
     get lastSequence() {
       return sequence;
     },
-    restore: ({ stream, timeMs, text }) => add(stream, timeMs, [text]),
-    write: (stream, bytes, timeMs) => add(stream, timeMs, splitters[stream].push(bytes)),
+    restore: ({ text, ...origin }) => add(origin, [text]),
+    write: (stream, bytes, timeMs) => add({ stream, level: "", timeMs }, splitters[stream].push(bytes)),
+    log: (level, text, timeMs) => add({ stream: "logging", level, timeMs }, logLines(text)),
     endRun(timeMs) {
-      add("stdout", timeMs, splitters.stdout.flush());
-      add("stderr", timeMs, splitters.stderr.flush());
+      add({ stream: "stdout", level: "", timeMs }, splitters.stdout.flush());
+      add({ stream: "stderr", level: "", timeMs }, splitters.stderr.flush());
     },
     lines({ afterSequence, lastLines }) {
       const lines = after(afterSequence);
@@ -121,6 +126,16 @@ export function createLogBuffer(limits: LogBufferLimits = LOG_BUFFER_LIMITS): Lo
     },
   };
 }
+
+/** Cut as output is; a character is at most four bytes long. */
+function logLines(text: string): readonly string[] {
+  return text
+    .split(/\r?\n/)
+    .flatMap((line) => line.match(LINE_PIECES) ?? [""])
+    .map((piece) => piece.toWellFormed());
+}
+
+const LINE_PIECES = new RegExp(`[^]{1,${LINE_MAX_BYTES / 4}}`, "gu");
 
 type Queue = LogFollower & { push(line: OutputLine): void; end(): void };
 

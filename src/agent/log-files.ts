@@ -55,8 +55,8 @@ export function openLogFiles(options: {
   };
 }
 
-function textFrom({ timeMs, stream, text }: StoredLine): string {
-  return `${JSON.stringify([timeMs, stream, text])}\n`;
+function textFrom({ timeMs, stream, text, level }: StoredLine): string {
+  return `${JSON.stringify(level === "" ? [timeMs, stream, text] : [timeMs, stream, text, level])}\n`;
 }
 
 function linesOf(file: string): readonly StoredLine[] {
@@ -73,9 +73,10 @@ function linesOf(file: string): readonly StoredLine[] {
 function lineFrom(json: string): readonly StoredLine[] {
   if (json === "") return [];
   try {
-    const [timeMs, stream, text]: unknown[] = JSON.parse(json);
-    if (typeof timeMs !== "number" || typeof text !== "string") return [];
-    return stream === "stdout" || stream === "stderr" ? [{ timeMs, stream, text }] : [];
+    const [timeMs, stream, text, level = ""]: unknown[] = JSON.parse(json);
+    if (typeof timeMs !== "number" || typeof text !== "string" || typeof level !== "string") return [];
+    const isKnown = stream === "stdout" || stream === "stderr" || stream === "logging";
+    return isKnown ? [{ timeMs, stream, text, level }] : [];
   } catch {
     // A line that was torn when the agent died.
     return [];

@@ -22,6 +22,8 @@ export type LogStoreDeps = {
 export interface LogStore {
   /** Takes output of an instance as it is written. */
   write(id: string, stream: "stdout" | "stderr", bytes: Uint8Array): void;
+  /** Takes a structured log line of an instance; `context` is what the guest calls the part of it that speaks. */
+  log(id: string, level: string, context: string, message: string): void;
   /** The buffer of an instance, empty if it has written nothing. */
   buffer(id: string): LogBuffer;
   /** Follows an instance; close the follower. Throws `TOO_MANY_REQUESTS`. */
@@ -97,6 +99,10 @@ export function createLogStore(deps: LogStoreDeps): LogStore {
   return {
     write(id, stream, bytes) {
       bufferOf(id).write(stream, bytes, deps.clock.nowMs());
+      flushSoon();
+    },
+    log(id, level, context, message) {
+      bufferOf(id).log(level, context === "" ? message : `${context}: ${message}`, deps.clock.nowMs());
       flushSoon();
     },
     buffer: bufferOf,

@@ -12,8 +12,6 @@ import { assertMayBind } from "../listen/bind-rule.ts";
 import { listenOnePort, type OnePortHandler } from "../listen/one-port.ts";
 import { cutStalledBody } from "../listen/stalled-body.ts";
 import type { Log } from "../log.ts";
-import { createMemoryKv } from "../providers/kv/memory-kv.ts";
-import { openSqliteKv } from "../providers/kv/sqlite-kv.ts";
 import { rpcClientInterceptors } from "../rpc/client-interceptors.ts";
 import { faultTransport } from "../rpc/fault-transport.ts";
 import { RPC_READ_MAX_BYTES, RPC_WRITE_MAX_BYTES } from "../rpc/rpc-limits.ts";
@@ -21,12 +19,13 @@ import { rpcServerInterceptors } from "../rpc/server-interceptors.ts";
 import { createRuntime } from "../runtime/worker-runtime.ts";
 import { createAgent, type Agent } from "./agent.ts";
 import { announcedAddress, assertAnnounceable } from "./announced-address.ts";
+import { builtInProviders } from "./built-in-providers.ts";
 import { lockDataFolder } from "./data-folder-lock.ts";
 import { openIngress } from "./ingress.ts";
 import { openLogFiles } from "./log-files.ts";
 import { openModuleStore } from "./module-store.ts";
 import { settleNodeId } from "./node-id.ts";
-import type { ProviderConfig } from "./provider-set.ts";
+import { nodeShares } from "./node-shares.ts";
 import type { ReportClient } from "./reporter.ts";
 import { nodeAgentService } from "./services/node-agent-service.ts";
 import { openSqliteJournal } from "./sqlite-journal.ts";
@@ -51,10 +50,16 @@ export type AgentOptions = {
   readonly nodeId?: string;
   /** For placement. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** Live instances that this node takes. Default 500. */
+  /** Live instances that this node takes. Default 10,000; the engine holds some 16,000 memories at once. */
   readonly instancesMax?: number;
-  /** Sum of the memory limits of live instances. Default: three quarters of the machine's memory. */
+  /** Sum of what live instances may take (memory_max_bytes times concurrent_calls_max). Default: three quarters of the machine's memory. */
   readonly memoryMaxBytes?: number;
+  /** Absolute folders that instances may be assigned, with all below them. Default: none. */
+  readonly sharedFolders?: readonly string[];
+  /** Names of variables of `env` that instances may be assigned; none that begins with `WASMATRIX_`. Default: none. */
+  readonly sharedEnv?: readonly string[];
+  /** Where shared variables are taken from. Default: the environment of this process. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** The program's version, for people. */
   readonly softwareVersion?: string;
   readonly log: Log;
@@ -155,7 +160,7 @@ export async function serveAgent(options: AgentOptions): Promise<RunningAgent> {
   }
 }
 
-const INSTANCES_MAX_DEFAULT = 500;
+const INSTANCES_MAX_DEFAULT = 10_000;
 
 async function openAgent(input: {
   readonly options: AgentOptions;
@@ -165,6 +170,7 @@ async function openAgent(input: {
   readonly entropy: Entropy;
 }): Promise<Agent> {
   const { options, nodeId, log, clock, entropy } = input;
+  const env = options.env ?? process.env;
   const journal = openSqliteJournal({ file: join(options.dataDir, "journal.sqlite"), nowMs: clock.nowMs() });
   try {
     /** The store opens before the agent that knows which modules are needed. */
@@ -176,7 +182,8 @@ async function openAgent(input: {
       runtime: createRuntime({ cacheDir: join(options.dataDir, "cache"), clock }),
       journal,
       store,
-      providers: configuredProviders(options.dataDir),
+      providers: builtInProviders(options),
+      shares: nodeShares({ folders: options.sharedFolders ?? [], envNames: options.sharedEnv ?? [], env }),
       logFiles: openLogFiles({ dir: join(options.dataDir, "logs"), log }),
       capacity: {
         instancesMax: options.instancesMax ?? INSTANCES_MAX_DEFAULT,
@@ -193,19 +200,6 @@ async function openAgent(input: {
     journal.close();
     throw error;
   }
-}
-
-function configuredProviders(dataDir: string): readonly ProviderConfig[] {
-  return [
-    {
-      id: "kv",
-      type: "kv",
-      backend: "sqlite",
-      durable: true,
-      open: () => openSqliteKv({ file: join(dataDir, "kv.sqlite") }),
-    },
-    { id: "kv-memory", type: "kv", backend: "memory", durable: false, open: async () => createMemoryKv() },
-  ];
 }
 
 function reportClient(baseUrl: string, token: string | undefined): ReportClient {

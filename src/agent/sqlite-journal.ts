@@ -39,7 +39,8 @@ export function openSqliteJournal(options: SqliteJournalOptions): Journal {
   return journalOn(database, records, problems);
 }
 
-const FORMAT = 1;
+/** 2: a program that reads format 1 would take assignments without their denials. */
+const FORMAT = 2;
 
 /** Primary result codes of SQLite: the file is damaged, or no database at all. */
 const SQLITE_CORRUPT = 11;

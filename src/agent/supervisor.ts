@@ -1,17 +1,36 @@
 /** All instances of the node: takes orders, and keeps each instance as its policy says. */
-import { equals } from "@bufbuild/protobuf";
 import type { Clock, Entropy } from "../clock.ts";
 import { fault, Reason } from "../fault.ts";
 import { FactKind } from "../gen/wasmatrix/v1/fact_pb.ts";
-import { InstanceSpecSchema, type Assignment } from "../gen/wasmatrix/v1/instance_pb.ts";
+import type { Assignment } from "../gen/wasmatrix/v1/instance_pb.ts";
 import type { Log } from "../log.ts";
 import type { Guest, GuestHost, GuestKind, Runtime } from "../runtime/runtime.ts";
-import { admit, assertReportable, loadOf, type NodeCapacity, type NodeLoad, type StartOrder } from "./admission.ts";
-import { checkedGrant, placeOf, revokedGrant, withGrant, withoutGrant, type ProviderDirectory } from "./assignments.ts";
+import type { CapabilityType, Grant } from "../providers/permissions.ts";
+import {
+  admit,
+  assertReportable,
+  assertSameOrder,
+  loadOf,
+  type NodeCapacity,
+  type NodeLoad,
+  type StartOrder,
+} from "./admission.ts";
+import {
+  checkedGrant,
+  permissionsText,
+  placeOf,
+  revokedGrant,
+  withGrant,
+  withoutGrant,
+  type ProviderDirectory,
+} from "./assignments.ts";
 import { ENDED_RECORDS_LIMITS, recordsToForget, type EndedRecordsLimits } from "./ended-records.ts";
+import { isLocal, type GuestRights } from "./guest-rights.ts";
+import { guestStartFrom } from "./guest-start.ts";
 import { createInstanceLife, type FactSink, type InstanceLife } from "./instance-life.ts";
 import { hasEnded, type InstanceRecord } from "./instance-record.ts";
 import type { Journal } from "./journal.ts";
+import type { MessageDeliveries } from "./message-deliveries.ts";
 import type { ModuleShapes } from "./module-shapes.ts";
 import { isRefusal } from "./refusal.ts";
 import { admitted, forgotten, resumed } from "./transitions.ts";
@@ -25,6 +44,8 @@ export type SupervisorDeps = {
   readonly modules: ModuleShapes;
   readonly providers: ProviderDirectory;
   readonly capacity: NodeCapacity;
+  readonly rights: GuestRights;
+  readonly deliveries: MessageDeliveries;
   /** What the agent does for the guest of an instance. */
   readonly hostOf: (id: string) => GuestHost;
   /** Called when a record is no longer kept, so that logs and the like can go as well. */
@@ -60,10 +81,12 @@ export interface Supervisor {
   runningGuests(name: string): readonly { readonly record: InstanceRecord; readonly guest: Guest }[];
   /** Whether a live instance of this kind has the name. */
   isLive(name: string, kind: GuestKind): boolean;
-  /** Adds or replaces an assignment, in force from the next operation on. */
-  assign(id: string, assignment: Assignment, requestId: string): InstanceRecord;
-  /** Takes permissions away, in force from the next operation on. */
-  revoke(id: string, assignment: Assignment, requestId: string): InstanceRecord;
+  /** Adds or replaces an assignment. When it resolves, it is in force for every operation that begins later. */
+  assign(id: string, assignment: Assignment, requestId: string): Promise<InstanceRecord>;
+  /** Takes permissions away. When it resolves, that is in force for every operation that begins later. */
+  revoke(id: string, assignment: Assignment, requestId: string): Promise<InstanceRecord>;
+  /** A provider was started or stopped; resolves when that is in force for every instance that has an assignment on it. */
+  providerSwitched(providerId: string): Promise<void>;
   /** Counts refused operations of an instance and makes a fact of it. */
   noteDenied(id: string, count: number, message: string): void;
   load(): NodeLoad;
@@ -99,23 +122,17 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   };
 
   const addLife = (record: InstanceRecord): InstanceLife => {
-    const life = createInstanceLife(record, { ...deps, guestStart, onEnded: forgetOldest });
+    const life = createInstanceLife(record, {
+      ...deps,
+      guestStart: (now) => guestStartFrom(now, { ...deps, readModule: deps.modules.read, host: deps.hostOf(now.id) }),
+      onStep: (now, guest) => void deps.deliveries.follow(now, guest),
+      onEnded: forgetOldest,
+    });
     lives.set(record.id, life);
     const { name } = record.spec;
     namesakes.set(name, (namesakes.get(name) ?? new Set()).add(life));
     return life;
   };
-
-  const guestStart = (record: InstanceRecord): Parameters<Runtime["start"]>[0] => ({
-    id: record.id,
-    digest: record.spec.moduleDigest,
-    readModule: () => deps.modules.read(record.spec.moduleDigest),
-    args: record.spec.args,
-    env: record.spec.env,
-    stdin: record.spec.stdin,
-    limits: record.limits,
-    host: deps.hostOf(record.id),
-  });
 
   const forget = (life: InstanceLife, why: string): void => {
     const { record } = life;
@@ -156,6 +173,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       nowMs: clock.nowMs(),
     };
     const record = admit(order, node);
+    deps.rights.of(record);
     journal.put(record, "order");
     const life = addLife(record);
     const { factKind, message } = admitted(record);
@@ -184,6 +202,11 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     assertReportable(record);
     life.amend(record, "order");
     return life;
+  };
+
+  const inForce = async (life: InstanceLife, type: CapabilityType): Promise<void> => {
+    if (isLocal(type)) await life.applyRights();
+    if (type === "messaging") await deps.deliveries.follow(life.record, life.guest);
   };
 
   return {
@@ -225,25 +248,34 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       if (life.guest === undefined) throw notRunning(life.record, "call");
       return life.guest;
     },
-    assign(id, assignment, requestId) {
+    async assign(id, assignment, requestId) {
       const grant = checkedGrant(assignment, deps.providers);
-      const life = change(id, "assign a capability", (record) => ({
-        ...record,
-        grants: withGrant(record.grants, grant),
-      }));
-      const message = `Assigned ${grant.permissions.join(", ")} on ${placeOf(grant)}`;
+      const life = change(id, "assign a capability", (record) => {
+        const next = { ...record, grants: withGrant(record.grants, grant) };
+        if (isLocal(grant.type)) assertHad(deps.rights, next, grant);
+        return next;
+      });
+      const message = `Assigned ${permissionsText(grant)} on ${placeOf(grant)}`;
       deps.facts.instance(FactKind.CAPABILITY_ASSIGNED, life.record, message, requestId);
+      await inForce(life, grant.type);
       return life.record;
     },
-    revoke(id, assignment, requestId) {
+    async revoke(id, assignment, requestId) {
       const grant = revokedGrant(assignment, deps.providers);
       const life = change(id, "revoke a capability", (record) => ({
         ...record,
         grants: withoutGrant(record.grants, grant),
       }));
-      const message = `Revoked ${grant.permissions.join(", ") || "everything"} on ${placeOf(grant)}`;
+      const message = `Revoked ${permissionsText(grant) || "everything"} on ${placeOf(grant)}`;
       deps.facts.instance(FactKind.CAPABILITY_REVOKED, life.record, message, requestId);
+      await inForce(life, grant.type);
       return life.record;
+    },
+    async providerSwitched(providerId) {
+      const concerned = [...lives.values()].flatMap((life) =>
+        life.record.grants.filter((grant) => grant.providerId === providerId).map((grant) => inForce(life, grant.type)),
+      );
+      await Promise.all(concerned);
     },
     noteDenied(id, count, message) {
       const life = lives.get(id);
@@ -284,13 +316,10 @@ async function joined(
   return pending.life;
 }
 
-function assertSameOrder(known: Pick<StartOrder, "id" | "spec">, order: StartOrder): void {
-  if (equals(InstanceSpecSchema, known.spec, order.spec)) return;
-  throw fault(
-    Reason.IDEMPOTENCY_CONFLICT,
-    `Cannot start instance "${order.id}": the id belongs to an instance with another spec`,
-    { subject: order.id },
-  );
+/** Throws for what the node does not share, and for folders that the guest would see as one. */
+function assertHad(rights: GuestRights, record: InstanceRecord, grant: Grant): void {
+  rights.of({ spec: record.spec, grants: [grant] });
+  rights.left(record);
 }
 
 function notRunning(record: InstanceRecord, action: string): Error {

@@ -56,7 +56,7 @@ export function createWorkerGuest(start: GuestStart, deps: WorkerGuestDeps): Boo
     wake,
     program,
     args: start.args,
-    env: start.env,
+    env: start.rights.env,
     stdin: new Uint8Array(start.stdin),
   };
   const worker = deps.threads.take();

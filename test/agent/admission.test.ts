@@ -61,6 +61,12 @@ describe("admission", () => {
     );
   });
 
+  test("counts the memory of an instance once for each call that it takes at a time", () => {
+    const of = (concurrentCallsMax: number) => orderOf({ limits: { memoryMaxBytes: BigInt(256 * MIB), concurrentCallsMax } });
+    expect(loadOf([admit(of(4), node)])).toEqual({ instances: 1, memoryBytes: 1024 * MIB });
+    expect(() => admit(of(5), node)).toThrow(refusal(Reason.NODE_AT_CAPACITY, `would add up to ${1280 * MIB}`));
+  });
+
   test("grants a limit at the node's bound and names the bound beyond it", () => {
     expect(admit(orderOf({ limits: { memoryMaxBytes: BigInt(1024 * MIB) } }), node).limits.memoryMaxBytes).toBe(
       1024 * MIB,
@@ -94,7 +100,7 @@ describe("admission", () => {
   test("fills in the default provider and bucket, and refuses what the node does not have", () => {
     const type = CapabilityType.KV;
     expect(admit(orderOf({ assignments: [{ type, permissions: ["kv:read", "kv:read"] }] }), node).grants).toEqual([
-      { providerId: "kv", type: "kv", bucket: "default", permissions: ["kv:read"] },
+      { providerId: "kv", type: "kv", bucket: "default", permissions: ["kv:read"], deniedPermissions: [] },
     ]);
     const refused = (assignment: NonNullable<NonNullable<Spec>["assignments"]>[number], reason: Reason, text: string) =>
       expect(() => admit(orderOf({ assignments: [assignment] }), node)).toThrow(refusal(reason, text));

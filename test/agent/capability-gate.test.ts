@@ -10,6 +10,7 @@ import { silentLog } from "../../src/log.ts";
 import type { KvProvider } from "../../src/providers/kv/kv.ts";
 import { createMemoryKv } from "../../src/providers/kv/memory-kv.ts";
 import type { Grant } from "../../src/providers/permissions.ts";
+import { grantOf } from "./records.ts";
 import { createVirtualClock } from "./virtual-clock.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -36,11 +37,12 @@ async function setUp(open: () => Promise<KvProvider> = async () => createMemoryK
   const gate = createCapabilityGate({
     grantsOf: (id) => grants.get(id),
     providers,
+    uses: { count: () => undefined },
     onDenied: (id, count, message) => void denials.push({ id, count, message }),
     clock,
   });
   const grant = (id: string, ...permissions: string[]) =>
-    void grants.set(id, [{ providerId: "kv", type: "kv", bucket: "default", permissions }]);
+    void grants.set(id, [grantOf(permissions)]);
   return { clock, grants, grant, denials, facts, providers, gate, openSet };
 }
 
@@ -137,7 +139,7 @@ describe("the capability gate", () => {
     await expect(gate.kv("a", get)).rejects.toEqual(withReason(Reason.PROVIDER_STOPPED));
     await providers.start("kv", "");
     expect((await gate.kv("a", get)).kind).toBe("value");
-    grants.set("a", [{ providerId: "nope", type: "kv", bucket: "default", permissions: ["kv:read"] }]);
+    grants.set("a", [grantOf(["kv:read"], { providerId: "nope" })]);
     await expect(gate.kv("a", get)).rejects.toEqual(withReason(Reason.PROVIDER_NOT_FOUND));
   });
 });

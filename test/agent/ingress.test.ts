@@ -51,6 +51,8 @@ function guestOf(handler: Handler): Guest {
     ended: new Promise(() => undefined),
     fetch: async (request, signal) => handler(request, signal),
     invoke: async () => [],
+    deliver: async () => undefined,
+    setRights: async () => undefined,
     drain: async () => undefined,
     kill: async () => undefined,
   };
@@ -61,7 +63,7 @@ const unreachable: Handler = () => {
 };
 
 function answer(text: string, fields: Partial<GuestResponse> = {}): GuestResponse {
-  return { status: 200, headers: [], body: bodyOf(text), ...fields };
+  return { status: 200, headers: [], body: bodyOf(text), trailers: Promise.resolve(undefined), ...fields };
 }
 
 async function* bodyOf(...texts: string[]): AsyncGenerator<Uint8Array> {

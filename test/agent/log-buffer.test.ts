@@ -57,7 +57,7 @@ describe("a log buffer", () => {
     const buffer = createLogBuffer();
     buffer.write("stdout", bytes("one\ntwo\n"), 5);
     buffer.write("stderr", bytes("three\n"), 6);
-    expect(buffer.lines(all)).toEqual([
+    expect(buffer.lines(all)).toMatchObject([
       { sequence: 1, stream: "stdout", timeMs: 5, text: "one" },
       { sequence: 2, stream: "stdout", timeMs: 5, text: "two" },
       { sequence: 3, stream: "stderr", timeMs: 6, text: "three" },

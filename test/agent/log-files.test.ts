@@ -9,7 +9,7 @@ import { recordOf } from "./records.ts";
 import { createVirtualClock } from "./virtual-clock.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
-const line = (text: string) => ({ timeMs: 5, stream: "stdout" as const, text });
+const line = (text: string) => ({ timeMs: 5, stream: "stdout" as const, level: "", text });
 const all = { afterSequence: 0, lastLines: 0 };
 
 let dir: string;

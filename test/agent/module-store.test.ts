@@ -121,7 +121,14 @@ describe("the module store", () => {
     let inspections = 0;
     const inspect = async () => {
       inspections += 1;
-      return { kind: "http" as const, imports: [], exports: [] };
+      return {
+        kind: "http" as const,
+        format: "component" as const,
+        memory: { initialBytes: 0, maxBytes: undefined },
+        functions: [],
+        imports: [],
+        exports: [],
+      };
     };
     const shapes = createModuleShapes({ store, runtime: { inspect }, shapesMax: 1 });
     await shapes.shape(one);

@@ -1,7 +1,7 @@
 /** Instance records for tests, by hand and by chance. */
 import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import { InstanceSpecSchema, type InstanceSpec } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
+import { InstanceSpecSchema, Isolation, Reuse, type InstanceSpec } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
 import type { Grant } from "../../src/providers/permissions.ts";
 import { DEFAULT_LIMITS } from "../../src/agent/instance-limits.ts";
 import type { InstanceRecord, LastEnding, LifeState } from "../../src/agent/instance-record.ts";
@@ -65,10 +65,16 @@ export const anyEnding: fc.Arbitrary<RunEnding> = fc.oneof(
 
 const anyGrant: fc.Arbitrary<Grant> = fc.record({
   providerId: name,
-  type: fc.constantFrom("kv" as const, "http" as const, "messaging" as const),
+  type: fc.constantFrom("kv" as const, "http" as const, "messaging" as const, "files" as const, "environment" as const),
   bucket: name,
   permissions: fc.array(fc.constantFrom("kv:read", "kv:write", "kv:delete"), { maxLength: 3 }),
+  deniedPermissions: fc.array(fc.constantFrom("kv:read", "kv:write", "kv:delete"), { maxLength: 3 }),
 });
+
+/** A grant of the bucket "default" of provider "kv", or whatever `fields` say. */
+export function grantOf(permissions: readonly string[], fields: Partial<Grant> = {}): Grant {
+  return { providerId: "kv", type: "kv", bucket: "default", permissions, deniedPermissions: [], ...fields };
+}
 
 const anyLastEnding: fc.Arbitrary<LastEnding> = fc.record({
   cause: fc.constantFrom(
@@ -103,6 +109,9 @@ const anySpec: fc.Arbitrary<InstanceSpec> = fc
     labels: fc.dictionary(name, fc.string({ unit: "binary" })),
     args: fc.array(fc.string({ unit: "binary" })),
     env: fc.dictionary(name, fc.string({ unit: "binary" })),
+    config: fc.dictionary(name, fc.string({ unit: "binary" })),
+    isolation: fc.constantFrom(Isolation.UNSPECIFIED, Isolation.SHARED, Isolation.DEDICATED),
+    reuse: fc.constantFrom(Reuse.UNSPECIFIED, Reuse.INSTANCE, Reuse.NONE),
     stdin: fc.uint8Array(),
   })
   .map((fields) => specOf({ ...fields, stdin: new Uint8Array(fields.stdin) }));
@@ -112,13 +121,18 @@ export const anyRecord: fc.Arbitrary<InstanceRecord> = fc.record({
   generation: fc.bigInt({ min: 1n, max: 1n << 63n }),
   nodeId: name,
   spec: anySpec,
-  kind: fc.constantFrom("http" as const, "command" as const, "functions" as const),
+  kind: fc.constantFrom("http" as const, "command" as const, "functions" as const, "messaging" as const),
   limits: fc.record({
     memoryMaxBytes: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
     callTimeoutMs: fc.integer({ min: 1, max: 1_000_000 }),
     commandTimeoutMs: fc.option(fc.integer({ min: 1, max: 1_000_000 }), { nil: undefined }),
     startTimeoutMs: fc.integer({ min: 1, max: 1_000_000 }),
+    cpuTimeMaxMs: fc.option(fc.integer({ min: 1, max: 1_000_000 }), { nil: undefined }),
+    concurrentCallsMax: fc.integer({ min: 1, max: 64 }),
     queuedCallsMax: fc.integer({ min: 1, max: 10_000 }),
+    openHandlesMax: fc.integer({ min: 1, max: 100_000 }),
+    outputMaxBytesPerMinute: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    outputMaxLinesPerMinute: fc.integer({ min: 1, max: 100_000_000 }),
     requestBodyMaxBytes: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
     responseBodyMaxBytes: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
   }),

@@ -1,8 +1,10 @@
 /**
  * A runtime in this process whose guests end on command. It keeps the contract of `Runtime`; what a module does is the test's to
- * say, by the text of the module: `http`, `command`, `functions`, or `start-fails:REASON`.
+ * say, by the text of the module: `http`, `command`, `functions`, `messaging`, or `start-fails:REASON`.
  */
 import { fault, Reason } from "../../src/fault.ts";
+import type { LocalRights } from "../../src/providers/local-rights.ts";
+import type { Message } from "../../src/providers/messaging/messaging.ts";
 import type { Ending, Guest, GuestKind, GuestStart, Runtime } from "../../src/runtime/runtime.ts";
 
 export type ScriptedGuest = Guest & {
@@ -11,6 +13,14 @@ export type ScriptedGuest = Guest & {
   end(ending: Ending): void;
   /** Grace of the drain that waits, if one does. */
   readonly drainingMs: number | undefined;
+  /** What it may do in its own thread now. */
+  readonly rights: LocalRights;
+  /** Messages that it took, in order. */
+  readonly messages: readonly Message[];
+  /** While set, `deliver` fails with it. */
+  deliveryFailure: Error | undefined;
+  /** While set, `setRights` waits for it. */
+  rightsGate: Promise<void> | undefined;
 };
 
 export type ScriptedRuntime = Runtime & {
@@ -33,7 +43,7 @@ export function createScriptedRuntime(): ScriptedRuntime {
   const live = new Set<ScriptedGuest>();
   let isClosed = false;
   const runtime: ScriptedRuntime = {
-    kinds: ["http", "command", "functions"],
+    kinds: ["http", "command", "functions", "messaging"],
     guests,
     get live() {
       return [...live];
@@ -42,7 +52,14 @@ export function createScriptedRuntime(): ScriptedRuntime {
     failure: undefined,
     drainsAtOnce: true,
     async inspect(module) {
-      return { kind: kindOf(textOf(module)), imports: [], exports: [] };
+      return {
+        kind: kindOf(textOf(module)),
+        format: "component",
+        memory: { initialBytes: 0, maxBytes: undefined },
+        functions: [],
+        imports: [],
+        exports: [],
+      };
     },
     async start(start) {
       await runtime.gate;
@@ -71,7 +88,9 @@ function createGuest(
   onEnd: (guest: ScriptedGuest) => void,
 ): ScriptedGuest {
   const ended = Promise.withResolvers<Ending>();
+  const messages: Message[] = [];
   let drainingMs: number | undefined;
+  let rights = start.rights;
   const guest: ScriptedGuest = {
     kind,
     start,
@@ -79,6 +98,12 @@ function createGuest(
     get drainingMs() {
       return drainingMs;
     },
+    get rights() {
+      return rights;
+    },
+    messages,
+    deliveryFailure: undefined,
+    rightsGate: undefined,
     end(ending) {
       onEnd(guest);
       ended.resolve(ending);
@@ -90,8 +115,17 @@ function createGuest(
         yield new TextEncoder().encode(`${request.method} ${request.pathWithQuery}\n`);
         if (request.body !== undefined) yield* request.body;
       })(),
+      trailers: Promise.resolve(undefined),
     }),
     invoke: async (name, args) => [name, ...args],
+    async deliver(message) {
+      if (guest.deliveryFailure !== undefined) throw guest.deliveryFailure;
+      messages.push(message);
+    },
+    async setRights(next) {
+      await guest.rightsGate;
+      rights = next;
+    },
     async drain(graceMs) {
       drainingMs = graceMs;
       if (runtime.drainsAtOnce) guest.end({ kind: "stopped" });
@@ -108,6 +142,7 @@ function createGuest(
 function kindOf(text: string): GuestKind {
   if (text.startsWith("command")) return "command";
   if (text.startsWith("functions")) return "functions";
+  if (text.startsWith("messaging")) return "messaging";
   if (text.startsWith("refused:"))
     throw fault(reasons.get(text.slice("refused:".length)) ?? Reason.MODULE_MALFORMED, `Cannot read module: ${text}`);
   return "http";

@@ -44,7 +44,7 @@ describe("starting an instance", () => {
     expect(node.runtime.guests[0]?.start).toMatchObject({
       id: idOf("a"),
       args: ["x"],
-      env: { K: "V" },
+      rights: { folders: [], env: { K: "V" } },
       stdin: new Uint8Array([7]),
       limits: { callTimeoutMs: 5 },
     });
@@ -327,15 +327,15 @@ describe("grants", () => {
   test("are in force and journalled at once, and so are revocations", async () => {
     const node = createTestNode();
     await node.supervisor.start(orderOf("a"));
-    const assigned = node.supervisor.assign(idOf("a"), { ...specAssignment(read.permissions) }, "");
-    expect(assigned.grants).toEqual([{ providerId: "kv", type: "kv", bucket: "default", permissions: ["kv:read"] }]);
+    const assigned = await node.supervisor.assign(idOf("a"), { ...specAssignment(read.permissions) }, "");
+    expect(assigned.grants).toEqual([{ providerId: "kv", type: "kv", bucket: "default", permissions: ["kv:read"], deniedPermissions: [] }]);
     expect(node.disk.records.get(idOf("a"))?.grants).toEqual(assigned.grants);
-    node.supervisor.assign(idOf("a"), specAssignment(["kv:read", "kv:write"]), "");
-    expect(node.supervisor.revoke(idOf("a"), specAssignment(["kv:read"]), "").grants).toMatchObject([
+    await node.supervisor.assign(idOf("a"), specAssignment(["kv:read", "kv:write"]), "");
+    expect((await node.supervisor.revoke(idOf("a"), specAssignment(["kv:read"]), "")).grants).toMatchObject([
       { permissions: ["kv:write"] },
     ]);
-    expect(node.supervisor.revoke(idOf("a"), specAssignment([]), "").grants).toEqual([]);
-    expect(node.supervisor.revoke(idOf("a"), specAssignment([]), "").grants).toEqual([]);
+    expect((await node.supervisor.revoke(idOf("a"), specAssignment([]), "")).grants).toEqual([]);
+    expect((await node.supervisor.revoke(idOf("a"), specAssignment([]), "")).grants).toEqual([]);
     expect(node.kinds(idOf("a")).slice(2)).toEqual(
       Array.from({ length: 5 }, (_, index) => (index < 2 ? "CAPABILITY_ASSIGNED" : "CAPABILITY_REVOKED")).map(
         (kind) => kind,
@@ -346,7 +346,7 @@ describe("grants", () => {
   test("survive a restart of the guest", async () => {
     const node = createTestNode();
     await node.supervisor.start(orderOf("a", { policy: always, assignments: [read] }));
-    node.supervisor.revoke(idOf("a"), specAssignment([]), "");
+    await node.supervisor.revoke(idOf("a"), specAssignment([]), "");
     node.runtime.guests[0]?.end({ kind: "trapped", message: "x" });
     await node.clock.advance(2_000);
     expect(node.supervisor.get(idOf("a"))).toMatchObject({ state: "running", grants: [] });
@@ -356,7 +356,7 @@ describe("grants", () => {
     const node = createTestNode();
     await node.supervisor.start(orderOf("a"));
     await node.supervisor.stop(idOf("a"), 0, "");
-    expect(() => node.supervisor.assign(idOf("a"), specAssignment(["kv:read"]), "")).toThrow(
+    await expect(node.supervisor.assign(idOf("a"), specAssignment(["kv:read"]), "")).rejects.toEqual(
       withReason(Reason.INSTANCE_NOT_RUNNING),
     );
   });

@@ -4,10 +4,12 @@ import { FactKind } from "../../src/gen/wasmatrix/v1/fact_pb.ts";
 import type { RestartPolicy } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
 import { RestartPolicySchema } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
 import { silentLog, type Log } from "../../src/log.ts";
+import type { CapabilityType } from "../../src/providers/permissions.ts";
 import type { StartOrder } from "../../src/agent/admission.ts";
 import type { InstanceRecord } from "../../src/agent/instance-record.ts";
 import type { Journal } from "../../src/agent/journal.ts";
 import { createMemoryJournalDisk, openMemoryJournal } from "../../src/agent/memory-journal.ts";
+import { createGuestRights, NOTHING_SHARED, type NodeShares } from "../../src/agent/guest-rights.ts";
 import { createModuleShapes } from "../../src/agent/module-shapes.ts";
 import { createSupervisor, type Supervisor } from "../../src/agent/supervisor.ts";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
@@ -33,11 +35,28 @@ export type TestNode = {
   /** Of all lives. */
   readonly facts: TestFact[];
   readonly forgotten: string[];
+  /** What deliveries were told, in order. */
+  readonly followed: readonly { readonly id: string; readonly state: string; readonly takes: boolean }[];
   /** Kinds of facts about one instance. */
   kinds(id: string): string[];
   /** A new life on the same disk; the old one just ends, as by kill -9. */
   reboot(): void;
 };
+
+const DEFAULT_PROVIDERS: Readonly<Record<CapabilityType, string>> = {
+  kv: "kv",
+  http: "http",
+  messaging: "messaging",
+  files: "files",
+  environment: "env",
+};
+const PROVIDER_TYPES: ReadonlyMap<string, CapabilityType> = new Map([
+  ["kv", "kv"],
+  ["http", "http"],
+  ["messaging", "messaging"],
+  ["files", "files"],
+  ["env", "environment"],
+]);
 
 export const WEB: string = moduleDigest("web");
 export const COMMAND: string = moduleDigest("command");
@@ -72,6 +91,7 @@ export function createTestNode(
     readonly instancesMax?: number;
     readonly wrapJournal?: (journal: Journal) => Journal;
     readonly log?: Log;
+    readonly shares?: NodeShares;
   } = {},
 ): TestNode {
   const clock = createVirtualClock();
@@ -91,6 +111,7 @@ export function createTestNode(
   };
   const facts: TestFact[] = [];
   const forgotten: string[] = [];
+  const followed: TestNode["followed"][number][] = [];
 
   const life = (): Pick<TestNode, "runtime" | "supervisor" | "journal"> => {
     const runtime = createScriptedRuntime();
@@ -102,11 +123,22 @@ export function createTestNode(
       journal,
       modules: createModuleShapes({ store, runtime }),
       providers: {
-        defaultId: (type) => (type === "kv" ? "kv" : undefined),
-        typeOf: (id) => (id === "kv" ? "kv" : undefined),
+        defaultId: (type) => DEFAULT_PROVIDERS[type],
+        typeOf: (id) => PROVIDER_TYPES.get(id),
       },
       capacity: { instancesMax: options.instancesMax ?? 1_000, memoryMaxBytes: 2 ** 40 },
-      hostOf: () => ({ kv: async () => ({ kind: "done" }), output: () => undefined }),
+      rights: createGuestRights({ shares: options.shares ?? NOTHING_SHARED, isStopped: () => false }),
+      deliveries: {
+        follow: async (record, guest) => void followed.push({ id: record.id, state: record.state, takes: guest !== undefined }),
+      },
+      hostOf: () => ({
+        kv: async () => ({ kind: "done" }),
+        messaging: async () => ({ kind: "done" }),
+        http: () => Promise.reject(new Error("no test of the supervisor sends requests")),
+        output: () => undefined,
+        log: () => undefined,
+        audit: () => undefined,
+      }),
       facts: {
         instance: (kind, record, message) =>
           void facts.push({ kind: kindNames.get(kind) ?? "?", state: record.state, message, record }),
@@ -127,6 +159,7 @@ export function createTestNode(
     ...life(),
     facts,
     forgotten,
+    followed,
     kinds: (id) => facts.filter(({ record }) => record.id === id).map(({ kind }) => kind.replace("INSTANCE_", "")),
     reboot() {
       // Writes of the dead life reach nothing from here on.

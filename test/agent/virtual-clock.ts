@@ -12,10 +12,12 @@ export type VirtualClock = Clock & {
 
 export function createVirtualClock(startMs = 1_700_000_000_000): VirtualClock {
   let nowMs = startMs;
+  let steadyMs = 0;
   let order = 0;
   const timers = new Map<number, { atMs: number; action: () => void }>();
   return {
     nowMs: () => nowMs,
+    steadyMs: () => steadyMs,
     after(delayMs, action) {
       const id = ++order;
       timers.set(id, { atMs: nowMs + delayMs, action });
@@ -38,10 +40,13 @@ export function createVirtualClock(startMs = 1_700_000_000_000): VirtualClock {
         if (due === undefined) break;
         const [id, timer] = due;
         timers.delete(id);
-        nowMs = Math.max(nowMs, timer.atMs);
+        const passedMs = Math.max(0, timer.atMs - nowMs);
+        nowMs += passedMs;
+        steadyMs += passedMs;
         timer.action();
         await settle();
       }
+      steadyMs += endMs - nowMs;
       nowMs = endMs;
       await settle();
     },

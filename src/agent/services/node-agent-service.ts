@@ -9,7 +9,7 @@ import type { NodeAgentService } from "../../gen/wasmatrix/v1/node_agent_pb.ts";
 import { requestIdKey } from "../../rpc/request-id.ts";
 import { createSlots } from "../../rpc/slots.ts";
 import type { Agent } from "../agent.ts";
-import { hasEnded, instanceFromRecord } from "../instance-record.ts";
+import { hasEnded } from "../instance-record.ts";
 import { kvCallFromOperation, kvResultFromAnswer } from "../kv-operation.ts";
 import { listPage } from "./list-page.ts";
 import { pullModule, PUSHES_MAX, pushModule } from "./module-transfer.ts";
@@ -20,23 +20,23 @@ export const STOP_GRACE_DEFAULT_MS = 10_000;
 
 /** The handlers. They throw faults; the server's interceptors put those on the wire. */
 export function nodeAgentService(agent: Agent, deps: { readonly clock: Clock }): ServiceImpl<typeof NodeAgentService> {
-  const { supervisor, providers } = agent;
+  const { supervisor, providers, describe } = agent;
   const slots = createSlots(PUSHES_MAX, "pushes");
   return {
     async startInstance(request, context) {
       const spec = requiredSpec(request.spec);
       const order = { id: request.instanceId, generation: request.generation, spec, requestId: requestIdOf(context) };
       const { record, alreadyStarted } = await supervisor.start(order);
-      return { instance: instanceFromRecord(record), alreadyStarted };
+      return { instance: describe(record), alreadyStarted };
     },
     async stopInstance(request, context) {
       const record = await supervisor.stop(request.instanceId, graceMsFrom(request.grace), requestIdOf(context));
-      return { instance: instanceFromRecord(record) };
+      return { instance: describe(record) };
     },
-    queryInstance: (request) => ({ instance: instanceFromRecord(supervisor.get(request.instanceId)) }),
+    queryInstance: (request) => ({ instance: describe(supervisor.get(request.instanceId)) }),
     listInstances(request) {
       const { items, nextPageToken } = listPage(supervisor.list(), request);
-      return { instances: items.map(instanceFromRecord), nextPageToken };
+      return { instances: items.map(describe), nextPageToken };
     },
     async invokeInstance(request, context) {
       const guest = supervisor.guest(request.instanceId);
@@ -59,17 +59,13 @@ export function nodeAgentService(agent: Agent, deps: { readonly clock: Clock }):
       if (request.kv === undefined) throw missing("kv");
       return { kv: kvResultFromAnswer(await agent.gate.kv(record.id, kvCallFromOperation(request.kv))) };
     },
-    assignCapability(request, context) {
-      if (request.assignment === undefined) throw missing("assignment");
-      return {
-        instance: instanceFromRecord(supervisor.assign(request.instanceId, request.assignment, requestIdOf(context))),
-      };
+    async assignCapability({ instanceId, assignment }, context) {
+      if (assignment === undefined) throw missing("assignment");
+      return { instance: describe(await supervisor.assign(instanceId, assignment, requestIdOf(context))) };
     },
-    revokeCapability(request, context) {
-      if (request.assignment === undefined) throw missing("assignment");
-      return {
-        instance: instanceFromRecord(supervisor.revoke(request.instanceId, request.assignment, requestIdOf(context))),
-      };
+    async revokeCapability({ instanceId, assignment }, context) {
+      if (assignment === undefined) throw missing("assignment");
+      return { instance: describe(await supervisor.revoke(instanceId, assignment, requestIdOf(context))) };
     },
     tailLogs: (request, context) => tailLogs(agent, request, { signal: context.signal, clock: deps.clock }),
     pushModule: (chunks, { signal }) => pushModule({ store: agent.store, clock: deps.clock, slots, signal }, chunks),

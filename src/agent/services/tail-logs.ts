@@ -77,9 +77,16 @@ function* messagesFrom(id: string, lines: readonly OutputLine[]): Generator<Tail
 function messageFrom(id: string, line: OutputLine): NonNullable<TailMessage["lines"]>[number] {
   return {
     instanceId: id,
-    stream: line.stream === "stdout" ? LogStream.STDOUT : LogStream.STDERR,
+    stream: STREAMS[line.stream],
     time: timestampFromMs(line.timeMs),
     text: line.text,
     sequence: BigInt(line.sequence),
+    level: line.level,
   };
 }
+
+const STREAMS: Readonly<Record<OutputLine["stream"], LogStream>> = {
+  stdout: LogStream.STDOUT,
+  stderr: LogStream.STDERR,
+  logging: LogStream.LOGGING,
+};

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file wasmatrix/v1/node_agent.proto.
  */
 export const file_wasmatrix_v1_node_agent: GenFile = /*@__PURE__*/
-  fileDesc("Ch13YXNtYXRyaXgvdjEvbm9kZV9hZ2VudC5wcm90bxIMd2FzbWF0cml4LnYxIuoBCiROb2RlQWdlbnRTZXJ2aWNlU3RhcnRJbnN0YW5jZVJlcXVlc3QSKgoLaW5zdGFuY2VfaWQYASABKAlCFbpIEnIQMg5eW2EtejAtOV17MjB9JBIbCgpnZW5lcmF0aW9uGAIgASgEQge6SAQyAigBEjAKBHNwZWMYAyABKAsyGi53YXNtYXRyaXgudjEuSW5zdGFuY2VTcGVjQga6SAPIAQESIAoPd2l0bmVzc19ub2RlX2lkGAQgASgJQge6SARyAhg/EiUKDG1vZHVsZV9wZWVycxgFIAMoCUIPukgMkgEJEAgiBXIDGIAEImoKJU5vZGVBZ2VudFNlcnZpY2VTdGFydEluc3RhbmNlUmVzcG9uc2USKAoIaW5zdGFuY2UYASABKAsyFi53YXNtYXRyaXgudjEuSW5zdGFuY2USFwoPYWxyZWFkeV9zdGFydGVkGAIgASgIIn4KI05vZGVBZ2VudFNlcnZpY2VTdG9wSW5zdGFuY2VSZXF1ZXN0Eh4KC2luc3RhbmNlX2lkGAEgASgJQgm6SAZyBBABGD8SNwoFZ3JhY2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcMgAiUAokTm9kZUFnZW50U2VydmljZVN0b3BJbnN0YW5jZVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlIkYKJE5vZGVBZ2VudFNlcnZpY2VRdWVyeUluc3RhbmNlUmVxdWVzdBIeCgtpbnN0YW5jZV9pZBgBIAEoCUIJukgGcgQQARg/IlEKJU5vZGVBZ2VudFNlcnZpY2VRdWVyeUluc3RhbmNlUmVzcG9uc2USKAoIaW5zdGFuY2UYASABKAsyFi53YXNtYXRyaXgudjEuSW5zdGFuY2UiYQokTm9kZUFnZW50U2VydmljZUxpc3RJbnN0YW5jZXNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAQiawolTm9kZUFnZW50U2VydmljZUxpc3RJbnN0YW5jZXNSZXNwb25zZRIpCglpbnN0YW5jZXMYASADKAsyFi53YXNtYXRyaXgudjEuSW5zdGFuY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIoMBCiVOb2RlQWdlbnRTZXJ2aWNlSW52b2tlSW5zdGFuY2VSZXF1ZXN0Eh4KC2luc3RhbmNlX2lkGAEgASgJQgm6SAZyBBABGD8SHAoIZnVuY3Rpb24YAiABKAlCCrpIB3IFEAEY/wESHAoJYXJnc19qc29uGAMgASgJQgm6SAZyBCiAgEAiPgomTm9kZUFnZW50U2VydmljZUludm9rZUluc3RhbmNlUmVzcG9uc2USFAoMcmVzdWx0c19qc29uGAEgASgJInwKF0ludm9rZUNhcGFiaWxpdHlSZXF1ZXN0Eh4KC2luc3RhbmNlX2lkGAEgASgJQgm6SAZyBBABGD8SEgoKZ2VuZXJhdGlvbhgCIAEoBBItCgJrdhgDIAEoCzIZLndhc21hdHJpeC52MS5Ldk9wZXJhdGlvbkIGukgDyAEBIj4KGEludm9rZUNhcGFiaWxpdHlSZXNwb25zZRIiCgJrdhgBIAEoCzIWLndhc21hdHJpeC52MS5LdlJlc3VsdCK1AwoLS3ZPcGVyYXRpb24SFwoGYnVja2V0GAEgASgJQge6SARyAig/EiIKA2dldBgCIAEoCzITLndhc21hdHJpeC52MS5LdktleUgAEiQKA3NldBgDIAEoCzIVLndhc21hdHJpeC52MS5LdkVudHJ5SAASJQoGZGVsZXRlGAQgASgLMhMud2FzbWF0cml4LnYxLkt2S2V5SAASJQoGZXhpc3RzGAUgASgLMhMud2FzbWF0cml4LnYxLkt2S2V5SAASLQoJbGlzdF9rZXlzGAYgASgLMhgud2FzbWF0cml4LnYxLkt2TGlzdEtleXNIABIuCglpbmNyZW1lbnQYByABKAsyGS53YXNtYXRyaXgudjEuS3ZJbmNyZW1lbnRIABIoCghnZXRfbWFueRgIIAEoCzIULndhc21hdHJpeC52MS5LdktleXNIABIrCghzZXRfbWFueRgJIAEoCzIXLndhc21hdHJpeC52MS5LdkVudHJpZXNIABIrCgtkZWxldGVfbWFueRgKIAEoCzIULndhc21hdHJpeC52MS5LdktleXNIAEISCglvcGVyYXRpb24SBbpIAggBIh4KBUt2S2V5EhUKA2tleRgBIAEoCUIIukgFcgMogAgiIQoGS3ZLZXlzEhcKBGtleXMYASADKAlCCbpIBpIBAxCAAiIvCgdLdkVudHJ5EhUKA2tleRgBIAEoCUIIukgFcgMogAgSDQoFdmFsdWUYAiABKAwiPgoJS3ZFbnRyaWVzEjEKB2VudHJpZXMYASADKAsyFS53YXNtYXRyaXgudjEuS3ZFbnRyeUIJukgGkgEDEIACIhwKCkt2TGlzdEtleXMSDgoGY3Vyc29yGAEgASgJIjMKC0t2SW5jcmVtZW50EhUKA2tleRgBIAEoCUIIukgFcgMogAgSDQoFZGVsdGEYAiABKAMi1gEKCEt2UmVzdWx0EiQKBGRvbmUYASABKAsyFC53YXNtYXRyaXgudjEuS3ZEb25lSAASJgoFdmFsdWUYAiABKAsyFS53YXNtYXRyaXgudjEuS3ZWYWx1ZUgAEhAKBmV4aXN0cxgDIAEoCEgAEicKBHBhZ2UYBCABKAsyFy53YXNtYXRyaXgudjEuS3ZLZXlQYWdlSAASDQoDc3VtGAUgASgDSAASKAoGdmFsdWVzGAYgASgLMhYud2FzbWF0cml4LnYxLkt2VmFsdWVzSABCCAoGcmVzdWx0IggKBkt2RG9uZSInCgdLdlZhbHVlEhIKBXZhbHVlGAEgASgMSACIAQFCCAoGX3ZhbHVlIjEKCEt2VmFsdWVzEiUKBnZhbHVlcxgBIAMoCzIVLndhc21hdHJpeC52MS5LdlZhbHVlIikKCUt2S2V5UGFnZRIMCgRrZXlzGAEgAygJEg4KBmN1cnNvchgCIAEoCSJ/CidOb2RlQWdlbnRTZXJ2aWNlQXNzaWduQ2FwYWJpbGl0eVJlcXVlc3QSHgoLaW5zdGFuY2VfaWQYASABKAlCCbpIBnIEEAEYPxI0Cgphc3NpZ25tZW50GAIgASgLMhgud2FzbWF0cml4LnYxLkFzc2lnbm1lbnRCBrpIA8gBASJUCihOb2RlQWdlbnRTZXJ2aWNlQXNzaWduQ2FwYWJpbGl0eVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlIn8KJ05vZGVBZ2VudFNlcnZpY2VSZXZva2VDYXBhYmlsaXR5UmVxdWVzdBIeCgtpbnN0YW5jZV9pZBgBIAEoCUIJukgGcgQQARg/EjQKCmFzc2lnbm1lbnQYAiABKAsyGC53YXNtYXRyaXgudjEuQXNzaWdubWVudEIGukgDyAEBIlQKKE5vZGVBZ2VudFNlcnZpY2VSZXZva2VDYXBhYmlsaXR5UmVzcG9uc2USKAoIaW5zdGFuY2UYASABKAsyFi53YXNtYXRyaXgudjEuSW5zdGFuY2UifQofTm9kZUFnZW50U2VydmljZVRhaWxMb2dzUmVxdWVzdBIeCgtpbnN0YW5jZV9pZBgBIAEoCUIJukgGcgQQARg/Eg4KBmZvbGxvdxgCIAEoCBISCgpsYXN0X2xpbmVzGAMgASgNEhYKDmFmdGVyX3NlcXVlbmNlGAQgASgEIkgKIE5vZGVBZ2VudFNlcnZpY2VUYWlsTG9nc1Jlc3BvbnNlEiQKBWxpbmVzGAEgAygLMhUud2FzbWF0cml4LnYxLkxvZ0xpbmUiRgoRUHVzaE1vZHVsZVJlcXVlc3QSFwoGZGlnZXN0GAEgASgJQge6SARyAhhHEhgKBWNodW5rGAIgASgMQgm6SAZ6BBiAgEAiOAoSUHVzaE1vZHVsZVJlc3BvbnNlEg4KBmRpZ2VzdBgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgEIkEKEVB1bGxNb2R1bGVSZXF1ZXN0EiwKBmRpZ2VzdBgBIAEoCUIcukgZchcyFV5zaGEyNTY6WzAtOWEtZl17NjR9JCIjChJQdWxsTW9kdWxlUmVzcG9uc2USDQoFY2h1bmsYASABKAwiNgoUU3RhcnRQcm92aWRlclJlcXVlc3QSHgoLcHJvdmlkZXJfaWQYASABKAlCCbpIBnIEEAEYPyJBChVTdGFydFByb3ZpZGVyUmVzcG9uc2USKAoIcHJvdmlkZXIYASABKAsyFi53YXNtYXRyaXgudjEuUHJvdmlkZXIiNQoTU3RvcFByb3ZpZGVyUmVxdWVzdBIeCgtwcm92aWRlcl9pZBgBIAEoCUIJukgGcgQQARg/IkAKFFN0b3BQcm92aWRlclJlc3BvbnNlEigKCHByb3ZpZGVyGAEgASgLMhYud2FzbWF0cml4LnYxLlByb3ZpZGVyIhYKFExpc3RQcm92aWRlcnNSZXF1ZXN0IkIKFUxpc3RQcm92aWRlcnNSZXNwb25zZRIpCglwcm92aWRlcnMYASADKAsyFi53YXNtYXRyaXgudjEuUHJvdmlkZXIy/QsKEE5vZGVBZ2VudFNlcnZpY2USeAoNU3RhcnRJbnN0YW5jZRIyLndhc21hdHJpeC52MS5Ob2RlQWdlbnRTZXJ2aWNlU3RhcnRJbnN0YW5jZVJlcXVlc3QaMy53YXNtYXRyaXgudjEuTm9kZUFnZW50U2VydmljZVN0YXJ0SW5zdGFuY2VSZXNwb25zZRJ1CgxTdG9wSW5zdGFuY2USMS53YXNtYXRyaXgudjEuTm9kZUFnZW50U2VydmljZVN0b3BJbnN0YW5jZVJlcXVlc3QaMi53YXNtYXRyaXgudjEuTm9kZUFnZW50U2VydmljZVN0b3BJbnN0YW5jZVJlc3BvbnNlEngKDVF1ZXJ5SW5zdGFuY2USMi53YXNtYXRyaXgudjEuTm9kZUFnZW50U2VydmljZVF1ZXJ5SW5zdGFuY2VSZXF1ZXN0GjMud2FzbWF0cml4LnYxLk5vZGVBZ2VudFNlcnZpY2VRdWVyeUluc3RhbmNlUmVzcG9uc2USeAoNTGlzdEluc3RhbmNlcxIyLndhc21hdHJpeC52MS5Ob2RlQWdlbnRTZXJ2aWNlTGlzdEluc3RhbmNlc1JlcXVlc3QaMy53YXNtYXRyaXgudjEuTm9kZUFnZW50U2VydmljZUxpc3RJbnN0YW5jZXNSZXNwb25zZRJ7Cg5JbnZva2VJbnN0YW5jZRIzLndhc21hdHJpeC52MS5Ob2RlQWdlbnRTZXJ2aWNlSW52b2tlSW5zdGFuY2VSZXF1ZXN0GjQud2FzbWF0cml4LnYxLk5vZGVBZ2VudFNlcnZpY2VJbnZva2VJbnN0YW5jZVJlc3BvbnNlEmEKEEludm9rZUNhcGFiaWxpdHkSJS53YXNtYXRyaXgudjEuSW52b2tlQ2FwYWJpbGl0eVJlcXVlc3QaJi53YXNtYXRyaXgudjEuSW52b2tlQ2FwYWJpbGl0eVJlc3BvbnNlEoEBChBBc3NpZ25DYXBhYmlsaXR5EjUud2FzbWF0cml4LnYxLk5vZGVBZ2VudFNlcnZpY2VBc3NpZ25DYXBhYmlsaXR5UmVxdWVzdBo2Lndhc21hdHJpeC52MS5Ob2RlQWdlbnRTZXJ2aWNlQXNzaWduQ2FwYWJpbGl0eVJlc3BvbnNlEoEBChBSZXZva2VDYXBhYmlsaXR5EjUud2FzbWF0cml4LnYxLk5vZGVBZ2VudFNlcnZpY2VSZXZva2VDYXBhYmlsaXR5UmVxdWVzdBo2Lndhc21hdHJpeC52MS5Ob2RlQWdlbnRTZXJ2aWNlUmV2b2tlQ2FwYWJpbGl0eVJlc3BvbnNlEmsKCFRhaWxMb2dzEi0ud2FzbWF0cml4LnYxLk5vZGVBZ2VudFNlcnZpY2VUYWlsTG9nc1JlcXVlc3QaLi53YXNtYXRyaXgudjEuTm9kZUFnZW50U2VydmljZVRhaWxMb2dzUmVzcG9uc2UwARJRCgpQdXNoTW9kdWxlEh8ud2FzbWF0cml4LnYxLlB1c2hNb2R1bGVSZXF1ZXN0GiAud2FzbWF0cml4LnYxLlB1c2hNb2R1bGVSZXNwb25zZSgBElEKClB1bGxNb2R1bGUSHy53YXNtYXRyaXgudjEuUHVsbE1vZHVsZVJlcXVlc3QaIC53YXNtYXRyaXgudjEuUHVsbE1vZHVsZVJlc3BvbnNlMAESWAoNU3RhcnRQcm92aWRlchIiLndhc21hdHJpeC52MS5TdGFydFByb3ZpZGVyUmVxdWVzdBojLndhc21hdHJpeC52MS5TdGFydFByb3ZpZGVyUmVzcG9uc2USVQoMU3RvcFByb3ZpZGVyEiEud2FzbWF0cml4LnYxLlN0b3BQcm92aWRlclJlcXVlc3QaIi53YXNtYXRyaXgudjEuU3RvcFByb3ZpZGVyUmVzcG9uc2USWAoNTGlzdFByb3ZpZGVycxIiLndhc21hdHJpeC52MS5MaXN0UHJvdmlkZXJzUmVxdWVzdBojLndhc21hdHJpeC52MS5MaXN0UHJvdmlkZXJzUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_wasmatrix_v1_instance, file_wasmatrix_v1_node]);
+  fileDesc("Ch13YXNtYXRyaXgvdjEvbm9kZV9hZ2VudC5wcm90bxIMd2FzbWF0cml4LnYxIuoBCiROb2RlQWdlbnRTZXJ2aWNlU3RhcnRJbnN0YW5jZVJlcXVlc3QSKgoLaW5zdGFuY2VfaWQYASABKAlCFbpIEnIQMg5eW2EtejAtOV17MjB9JBIbCgpnZW5lcmF0aW9uGAIgASgEQge6SAQyAigBEjAKBHNwZWMYAyABKAsyGi53YXNtYXRyaXgudjEuSW5zdGFuY2VTcGVjQga6SAPIAQESIAoPd2l0bmVzc19ub2RlX2lkGAQgASgJQge6SARyAhg/EiUKDG1vZHVsZV9wZWVycxgFIAMoCUIPukgMkgEJEAgiBXIDGIAEImoKJU5vZGVBZ2VudFNlcnZpY2VTdGFydEluc3RhbmNlUmVzcG9uc2USKAoIaW5zdGFuY2UYASABKAsyFi53YXNtYXRyaXgudjEuSW5zdGFuY2USFwoPYWxyZWFkeV9zdGFydGVkGAIgASgIIn4KI05vZGVBZ2VudFNlcnZpY2VTdG9wSW5zdGFuY2VSZXF1ZXN0Eh4KC2luc3RhbmNlX2lkGAEgASgJQgm6SAZyBBABGD8SNwoFZ3JhY2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcMgAiUAokTm9kZUFnZW50U2VydmljZVN0b3BJbnN0YW5jZVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlIkYKJE5vZGVBZ2VudFNlcnZpY2VRdWVyeUluc3RhbmNlUmVxdWVzdBIeCgtpbnN0YW5jZV9pZBgBIAEoCUIJukgGcgQQARg/IlEKJU5vZGVBZ2VudFNlcnZpY2VRdWVyeUluc3RhbmNlUmVzcG9uc2USKAoIaW5zdGFuY2UYASABKAsyFi53YXNtYXRyaXgudjEuSW5zdGFuY2UiYQokTm9kZUFnZW50U2VydmljZUxpc3RJbnN0YW5jZXNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAQiawolTm9kZUFnZW50U2VydmljZUxpc3RJbnN0YW5jZXNSZXNwb25zZRIpCglpbnN0YW5jZXMYASADKAsyFi53YXNtYXRyaXgudjEuSW5zdGFuY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIoMBCiVOb2RlQWdlbnRTZXJ2aWNlSW52b2tlSW5zdGFuY2VSZXF1ZXN0Eh4KC2luc3RhbmNlX2lkGAEgASgJQgm6SAZyBBABGD8SHAoIZnVuY3Rpb24YAiABKAlCCrpIB3IFEAEY/wESHAoJYXJnc19qc29uGAMgASgJQgm6SAZyBCiAgEAiPgomTm9kZUFnZW50U2VydmljZUludm9rZUluc3RhbmNlUmVzcG9uc2USFAoMcmVzdWx0c19qc29uGAEgASgJInwKF0ludm9rZUNhcGFiaWxpdHlSZXF1ZXN0Eh4KC2luc3RhbmNlX2lkGAEgASgJQgm6SAZyBBABGD8SEgoKZ2VuZXJhdGlvbhgCIAEoBBItCgJrdhgDIAEoCzIZLndhc21hdHJpeC52MS5Ldk9wZXJhdGlvbkIGukgDyAEBIj4KGEludm9rZUNhcGFiaWxpdHlSZXNwb25zZRIiCgJrdhgBIAEoCzIWLndhc21hdHJpeC52MS5LdlJlc3VsdCLxAwoLS3ZPcGVyYXRpb24SFwoGYnVja2V0GAEgASgJQge6SARyAig/EiIKA2dldBgCIAEoCzITLndhc21hdHJpeC52MS5LdktleUgAEiQKA3NldBgDIAEoCzIVLndhc21hdHJpeC52MS5LdkVudHJ5SAASJQoGZGVsZXRlGAQgASgLMhMud2FzbWF0cml4LnYxLkt2S2V5SAASJQoGZXhpc3RzGAUgASgLMhMud2FzbWF0cml4LnYxLkt2S2V5SAASLQoJbGlzdF9rZXlzGAYgASgLMhgud2FzbWF0cml4LnYxLkt2TGlzdEtleXNIABIuCglpbmNyZW1lbnQYByABKAsyGS53YXNtYXRyaXgudjEuS3ZJbmNyZW1lbnRIABIoCghnZXRfbWFueRgIIAEoCzIULndhc21hdHJpeC52MS5LdktleXNIABIrCghzZXRfbWFueRgJIAEoCzIXLndhc21hdHJpeC52MS5LdkVudHJpZXNIABIrCgtkZWxldGVfbWFueRgKIAEoCzIULndhc21hdHJpeC52MS5LdktleXNIABI6ChBjb21wYXJlX2FuZF9zd2FwGAsgASgLMh4ud2FzbWF0cml4LnYxLkt2Q29tcGFyZUFuZFN3YXBIAEISCglvcGVyYXRpb24SBbpIAggBIh4KBUt2S2V5EhUKA2tleRgBIAEoCUIIukgFcgMogAgiIQoGS3ZLZXlzEhcKBGtleXMYASADKAlCCbpIBpIBAxCAAiIvCgdLdkVudHJ5EhUKA2tleRgBIAEoCUIIukgFcgMogAgSDQoFdmFsdWUYAiABKAwiPgoJS3ZFbnRyaWVzEjEKB2VudHJpZXMYASADKAsyFS53YXNtYXRyaXgudjEuS3ZFbnRyeUIJukgGkgEDEIACIhwKCkt2TGlzdEtleXMSDgoGY3Vyc29yGAEgASgJIjMKC0t2SW5jcmVtZW50EhUKA2tleRgBIAEoCUIIukgFcgMogAgSDQoFZGVsdGEYAiABKAMiXAoQS3ZDb21wYXJlQW5kU3dhcBIVCgNrZXkYASABKAlCCLpIBXIDKIAIEhUKCGV4cGVjdGVkGAIgASgMSACIAQESDQoFdmFsdWUYAyABKAxCCwoJX2V4cGVjdGVkIvwBCghLdlJlc3VsdBIkCgRkb25lGAEgASgLMhQud2FzbWF0cml4LnYxLkt2RG9uZUgAEiYKBXZhbHVlGAIgASgLMhUud2FzbWF0cml4LnYxLkt2VmFsdWVIABIQCgZleGlzdHMYAyABKAhIABInCgRwYWdlGAQgASgLMhcud2FzbWF0cml4LnYxLkt2S2V5UGFnZUgAEg0KA3N1bRgFIAEoA0gAEigKBnZhbHVlcxgGIAEoCzIWLndhc21hdHJpeC52MS5LdlZhbHVlc0gAEiQKBHN3YXAYByABKAsyFC53YXNtYXRyaXgudjEuS3ZTd2FwSABCCAoGcmVzdWx0IjsKBkt2U3dhcBIPCgdzd2FwcGVkGAEgASgIEhQKB2N1cnJlbnQYAiABKAxIAIgBAUIKCghfY3VycmVudCIICgZLdkRvbmUiJwoHS3ZWYWx1ZRISCgV2YWx1ZRgBIAEoDEgAiAEBQggKBl92YWx1ZSIxCghLdlZhbHVlcxIlCgZ2YWx1ZXMYASADKAsyFS53YXNtYXRyaXgudjEuS3ZWYWx1ZSIpCglLdktleVBhZ2USDAoEa2V5cxgBIAMoCRIOCgZjdXJzb3IYAiABKAkifwonTm9kZUFnZW50U2VydmljZUFzc2lnbkNhcGFiaWxpdHlSZXF1ZXN0Eh4KC2luc3RhbmNlX2lkGAEgASgJQgm6SAZyBBABGD8SNAoKYXNzaWdubWVudBgCIAEoCzIYLndhc21hdHJpeC52MS5Bc3NpZ25tZW50Qga6SAPIAQEiVAooTm9kZUFnZW50U2VydmljZUFzc2lnbkNhcGFiaWxpdHlSZXNwb25zZRIoCghpbnN0YW5jZRgBIAEoCzIWLndhc21hdHJpeC52MS5JbnN0YW5jZSJ/CidOb2RlQWdlbnRTZXJ2aWNlUmV2b2tlQ2FwYWJpbGl0eVJlcXVlc3QSHgoLaW5zdGFuY2VfaWQYASABKAlCCbpIBnIEEAEYPxI0Cgphc3NpZ25tZW50GAIgASgLMhgud2FzbWF0cml4LnYxLkFzc2lnbm1lbnRCBrpIA8gBASJUCihOb2RlQWdlbnRTZXJ2aWNlUmV2b2tlQ2FwYWJpbGl0eVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlIn0KH05vZGVBZ2VudFNlcnZpY2VUYWlsTG9nc1JlcXVlc3QSHgoLaW5zdGFuY2VfaWQYASABKAlCCbpIBnIEEAEYPxIOCgZmb2xsb3cYAiABKAgSEgoKbGFzdF9saW5lcxgDIAEoDRIWCg5hZnRlcl9zZXF1ZW5jZRgEIAEoBCJICiBOb2RlQWdlbnRTZXJ2aWNlVGFpbExvZ3NSZXNwb25zZRIkCgVsaW5lcxgBIAMoCzIVLndhc21hdHJpeC52MS5Mb2dMaW5lIkYKEVB1c2hNb2R1bGVSZXF1ZXN0EhcKBmRpZ2VzdBgBIAEoCUIHukgEcgIYRxIYCgVjaHVuaxgCIAEoDEIJukgGegQYgIBAIjgKElB1c2hNb2R1bGVSZXNwb25zZRIOCgZkaWdlc3QYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoBCJBChFQdWxsTW9kdWxlUmVxdWVzdBIsCgZkaWdlc3QYASABKAlCHLpIGXIXMhVec2hhMjU2OlswLTlhLWZdezY0fSQiIwoSUHVsbE1vZHVsZVJlc3BvbnNlEg0KBWNodW5rGAEgASgMIjYKFFN0YXJ0UHJvdmlkZXJSZXF1ZXN0Eh4KC3Byb3ZpZGVyX2lkGAEgASgJQgm6SAZyBBABGD8iQQoVU3RhcnRQcm92aWRlclJlc3BvbnNlEigKCHByb3ZpZGVyGAEgASgLMhYud2FzbWF0cml4LnYxLlByb3ZpZGVyIjUKE1N0b3BQcm92aWRlclJlcXVlc3QSHgoLcHJvdmlkZXJfaWQYASABKAlCCbpIBnIEEAEYPyJAChRTdG9wUHJvdmlkZXJSZXNwb25zZRIoCghwcm92aWRlchgBIAEoCzIWLndhc21hdHJpeC52MS5Qcm92aWRlciIWChRMaXN0UHJvdmlkZXJzUmVxdWVzdCJCChVMaXN0UHJvdmlkZXJzUmVzcG9uc2USKQoJcHJvdmlkZXJzGAEgAygLMhYud2FzbWF0cml4LnYxLlByb3ZpZGVyMv0LChBOb2RlQWdlbnRTZXJ2aWNlEngKDVN0YXJ0SW5zdGFuY2USMi53YXNtYXRyaXgudjEuTm9kZUFnZW50U2VydmljZVN0YXJ0SW5zdGFuY2VSZXF1ZXN0GjMud2FzbWF0cml4LnYxLk5vZGVBZ2VudFNlcnZpY2VTdGFydEluc3RhbmNlUmVzcG9uc2USdQoMU3RvcEluc3RhbmNlEjEud2FzbWF0cml4LnYxLk5vZGVBZ2VudFNlcnZpY2VTdG9wSW5zdGFuY2VSZXF1ZXN0GjIud2FzbWF0cml4LnYxLk5vZGVBZ2VudFNlcnZpY2VTdG9wSW5zdGFuY2VSZXNwb25zZRJ4Cg1RdWVyeUluc3RhbmNlEjIud2FzbWF0cml4LnYxLk5vZGVBZ2VudFNlcnZpY2VRdWVyeUluc3RhbmNlUmVxdWVzdBozLndhc21hdHJpeC52MS5Ob2RlQWdlbnRTZXJ2aWNlUXVlcnlJbnN0YW5jZVJlc3BvbnNlEngKDUxpc3RJbnN0YW5jZXMSMi53YXNtYXRyaXgudjEuTm9kZUFnZW50U2VydmljZUxpc3RJbnN0YW5jZXNSZXF1ZXN0GjMud2FzbWF0cml4LnYxLk5vZGVBZ2VudFNlcnZpY2VMaXN0SW5zdGFuY2VzUmVzcG9uc2USewoOSW52b2tlSW5zdGFuY2USMy53YXNtYXRyaXgudjEuTm9kZUFnZW50U2VydmljZUludm9rZUluc3RhbmNlUmVxdWVzdBo0Lndhc21hdHJpeC52MS5Ob2RlQWdlbnRTZXJ2aWNlSW52b2tlSW5zdGFuY2VSZXNwb25zZRJhChBJbnZva2VDYXBhYmlsaXR5EiUud2FzbWF0cml4LnYxLkludm9rZUNhcGFiaWxpdHlSZXF1ZXN0GiYud2FzbWF0cml4LnYxLkludm9rZUNhcGFiaWxpdHlSZXNwb25zZRKBAQoQQXNzaWduQ2FwYWJpbGl0eRI1Lndhc21hdHJpeC52MS5Ob2RlQWdlbnRTZXJ2aWNlQXNzaWduQ2FwYWJpbGl0eVJlcXVlc3QaNi53YXNtYXRyaXgudjEuTm9kZUFnZW50U2VydmljZUFzc2lnbkNhcGFiaWxpdHlSZXNwb25zZRKBAQoQUmV2b2tlQ2FwYWJpbGl0eRI1Lndhc21hdHJpeC52MS5Ob2RlQWdlbnRTZXJ2aWNlUmV2b2tlQ2FwYWJpbGl0eVJlcXVlc3QaNi53YXNtYXRyaXgudjEuTm9kZUFnZW50U2VydmljZVJldm9rZUNhcGFiaWxpdHlSZXNwb25zZRJrCghUYWlsTG9ncxItLndhc21hdHJpeC52MS5Ob2RlQWdlbnRTZXJ2aWNlVGFpbExvZ3NSZXF1ZXN0Gi4ud2FzbWF0cml4LnYxLk5vZGVBZ2VudFNlcnZpY2VUYWlsTG9nc1Jlc3BvbnNlMAESUQoKUHVzaE1vZHVsZRIfLndhc21hdHJpeC52MS5QdXNoTW9kdWxlUmVxdWVzdBogLndhc21hdHJpeC52MS5QdXNoTW9kdWxlUmVzcG9uc2UoARJRCgpQdWxsTW9kdWxlEh8ud2FzbWF0cml4LnYxLlB1bGxNb2R1bGVSZXF1ZXN0GiAud2FzbWF0cml4LnYxLlB1bGxNb2R1bGVSZXNwb25zZTABElgKDVN0YXJ0UHJvdmlkZXISIi53YXNtYXRyaXgudjEuU3RhcnRQcm92aWRlclJlcXVlc3QaIy53YXNtYXRyaXgudjEuU3RhcnRQcm92aWRlclJlc3BvbnNlElUKDFN0b3BQcm92aWRlchIhLndhc21hdHJpeC52MS5TdG9wUHJvdmlkZXJSZXF1ZXN0GiIud2FzbWF0cml4LnYxLlN0b3BQcm92aWRlclJlc3BvbnNlElgKDUxpc3RQcm92aWRlcnMSIi53YXNtYXRyaXgudjEuTGlzdFByb3ZpZGVyc1JlcXVlc3QaIy53YXNtYXRyaXgudjEuTGlzdFByb3ZpZGVyc1Jlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_wasmatrix_v1_instance, file_wasmatrix_v1_node]);
 
 /**
  * Order to start an instance.
@@ -447,6 +447,14 @@ export type KvOperation = Message<"wasmatrix.v1.KvOperation"> & {
      */
     value: KvKeys;
     case: "deleteMany";
+  } | {
+    /**
+     * Writes a key if it still has a value.
+     *
+     * @generated from field: wasmatrix.v1.KvCompareAndSwap compare_and_swap = 11;
+     */
+    value: KvCompareAndSwap;
+    case: "compareAndSwap";
   } | { case: undefined; value?: undefined };
 };
 
@@ -598,6 +606,41 @@ export const KvIncrementSchema: GenMessage<KvIncrement> = /*@__PURE__*/
   messageDesc(file_wasmatrix_v1_node_agent, 18);
 
 /**
+ * What to write if the key still has a value.
+ *
+ * @generated from message wasmatrix.v1.KvCompareAndSwap
+ */
+export type KvCompareAndSwap = Message<"wasmatrix.v1.KvCompareAndSwap"> & {
+  /**
+   * The key.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * What it must have; absent if the key must be missing.
+   *
+   * @generated from field: optional bytes expected = 2;
+   */
+  expected?: Uint8Array | undefined;
+
+  /**
+   * What it is to have.
+   *
+   * @generated from field: bytes value = 3;
+   */
+  value: Uint8Array;
+};
+
+/**
+ * Describes the message wasmatrix.v1.KvCompareAndSwap.
+ * Use `create(KvCompareAndSwapSchema)` to create a new message.
+ */
+export const KvCompareAndSwapSchema: GenMessage<KvCompareAndSwap> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_node_agent, 19);
+
+/**
  * KvResult is what came of a KvOperation.
  *
  * @generated from message wasmatrix.v1.KvResult
@@ -656,6 +699,14 @@ export type KvResult = Message<"wasmatrix.v1.KvResult"> & {
      */
     value: KvValues;
     case: "values";
+  } | {
+    /**
+     * Of compare_and_swap.
+     *
+     * @generated from field: wasmatrix.v1.KvSwap swap = 7;
+     */
+    value: KvSwap;
+    case: "swap";
   } | { case: undefined; value?: undefined };
 };
 
@@ -664,7 +715,35 @@ export type KvResult = Message<"wasmatrix.v1.KvResult"> & {
  * Use `create(KvResultSchema)` to create a new message.
  */
 export const KvResultSchema: GenMessage<KvResult> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 19);
+  messageDesc(file_wasmatrix_v1_node_agent, 20);
+
+/**
+ * What a compare_and_swap has done.
+ *
+ * @generated from message wasmatrix.v1.KvSwap
+ */
+export type KvSwap = Message<"wasmatrix.v1.KvSwap"> & {
+  /**
+   * Whether the value was written.
+   *
+   * @generated from field: bool swapped = 1;
+   */
+  swapped: boolean;
+
+  /**
+   * If not: what the key has instead; absent if it is missing.
+   *
+   * @generated from field: optional bytes current = 2;
+   */
+  current?: Uint8Array | undefined;
+};
+
+/**
+ * Describes the message wasmatrix.v1.KvSwap.
+ * Use `create(KvSwapSchema)` to create a new message.
+ */
+export const KvSwapSchema: GenMessage<KvSwap> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_node_agent, 21);
 
 /**
  * Done, with nothing to say.
@@ -679,7 +758,7 @@ export type KvDone = Message<"wasmatrix.v1.KvDone"> & {
  * Use `create(KvDoneSchema)` to create a new message.
  */
 export const KvDoneSchema: GenMessage<KvDone> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 20);
+  messageDesc(file_wasmatrix_v1_node_agent, 22);
 
 /**
  * A value, or that there is none.
@@ -700,7 +779,7 @@ export type KvValue = Message<"wasmatrix.v1.KvValue"> & {
  * Use `create(KvValueSchema)` to create a new message.
  */
 export const KvValueSchema: GenMessage<KvValue> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 21);
+  messageDesc(file_wasmatrix_v1_node_agent, 23);
 
 /**
  * Several values.
@@ -721,7 +800,7 @@ export type KvValues = Message<"wasmatrix.v1.KvValues"> & {
  * Use `create(KvValuesSchema)` to create a new message.
  */
 export const KvValuesSchema: GenMessage<KvValues> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 22);
+  messageDesc(file_wasmatrix_v1_node_agent, 24);
 
 /**
  * One page of keys.
@@ -749,7 +828,7 @@ export type KvKeyPage = Message<"wasmatrix.v1.KvKeyPage"> & {
  * Use `create(KvKeyPageSchema)` to create a new message.
  */
 export const KvKeyPageSchema: GenMessage<KvKeyPage> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 23);
+  messageDesc(file_wasmatrix_v1_node_agent, 25);
 
 /**
  * Order to make an assignment.
@@ -777,7 +856,7 @@ export type NodeAgentServiceAssignCapabilityRequest = Message<"wasmatrix.v1.Node
  * Use `create(NodeAgentServiceAssignCapabilityRequestSchema)` to create a new message.
  */
 export const NodeAgentServiceAssignCapabilityRequestSchema: GenMessage<NodeAgentServiceAssignCapabilityRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 24);
+  messageDesc(file_wasmatrix_v1_node_agent, 26);
 
 /**
  * Answer to AssignCapability.
@@ -798,7 +877,7 @@ export type NodeAgentServiceAssignCapabilityResponse = Message<"wasmatrix.v1.Nod
  * Use `create(NodeAgentServiceAssignCapabilityResponseSchema)` to create a new message.
  */
 export const NodeAgentServiceAssignCapabilityResponseSchema: GenMessage<NodeAgentServiceAssignCapabilityResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 25);
+  messageDesc(file_wasmatrix_v1_node_agent, 27);
 
 /**
  * Order to take an assignment away.
@@ -827,7 +906,7 @@ export type NodeAgentServiceRevokeCapabilityRequest = Message<"wasmatrix.v1.Node
  * Use `create(NodeAgentServiceRevokeCapabilityRequestSchema)` to create a new message.
  */
 export const NodeAgentServiceRevokeCapabilityRequestSchema: GenMessage<NodeAgentServiceRevokeCapabilityRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 26);
+  messageDesc(file_wasmatrix_v1_node_agent, 28);
 
 /**
  * Answer to RevokeCapability.
@@ -848,7 +927,7 @@ export type NodeAgentServiceRevokeCapabilityResponse = Message<"wasmatrix.v1.Nod
  * Use `create(NodeAgentServiceRevokeCapabilityResponseSchema)` to create a new message.
  */
 export const NodeAgentServiceRevokeCapabilityResponseSchema: GenMessage<NodeAgentServiceRevokeCapabilityResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 27);
+  messageDesc(file_wasmatrix_v1_node_agent, 29);
 
 /**
  * Which output to stream.
@@ -890,7 +969,7 @@ export type NodeAgentServiceTailLogsRequest = Message<"wasmatrix.v1.NodeAgentSer
  * Use `create(NodeAgentServiceTailLogsRequestSchema)` to create a new message.
  */
 export const NodeAgentServiceTailLogsRequestSchema: GenMessage<NodeAgentServiceTailLogsRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 28);
+  messageDesc(file_wasmatrix_v1_node_agent, 30);
 
 /**
  * Some lines of output.
@@ -911,7 +990,7 @@ export type NodeAgentServiceTailLogsResponse = Message<"wasmatrix.v1.NodeAgentSe
  * Use `create(NodeAgentServiceTailLogsResponseSchema)` to create a new message.
  */
 export const NodeAgentServiceTailLogsResponseSchema: GenMessage<NodeAgentServiceTailLogsResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 29);
+  messageDesc(file_wasmatrix_v1_node_agent, 31);
 
 /**
  * One piece of a module.
@@ -939,7 +1018,7 @@ export type PushModuleRequest = Message<"wasmatrix.v1.PushModuleRequest"> & {
  * Use `create(PushModuleRequestSchema)` to create a new message.
  */
 export const PushModuleRequestSchema: GenMessage<PushModuleRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 30);
+  messageDesc(file_wasmatrix_v1_node_agent, 32);
 
 /**
  * Answer to PushModule.
@@ -967,7 +1046,7 @@ export type PushModuleResponse = Message<"wasmatrix.v1.PushModuleResponse"> & {
  * Use `create(PushModuleResponseSchema)` to create a new message.
  */
 export const PushModuleResponseSchema: GenMessage<PushModuleResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 31);
+  messageDesc(file_wasmatrix_v1_node_agent, 33);
 
 /**
  * Which module to stream.
@@ -988,7 +1067,7 @@ export type PullModuleRequest = Message<"wasmatrix.v1.PullModuleRequest"> & {
  * Use `create(PullModuleRequestSchema)` to create a new message.
  */
 export const PullModuleRequestSchema: GenMessage<PullModuleRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 32);
+  messageDesc(file_wasmatrix_v1_node_agent, 34);
 
 /**
  * One piece of a module.
@@ -1009,7 +1088,7 @@ export type PullModuleResponse = Message<"wasmatrix.v1.PullModuleResponse"> & {
  * Use `create(PullModuleResponseSchema)` to create a new message.
  */
 export const PullModuleResponseSchema: GenMessage<PullModuleResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 33);
+  messageDesc(file_wasmatrix_v1_node_agent, 35);
 
 /**
  * Which provider to start.
@@ -1030,7 +1109,7 @@ export type StartProviderRequest = Message<"wasmatrix.v1.StartProviderRequest"> 
  * Use `create(StartProviderRequestSchema)` to create a new message.
  */
 export const StartProviderRequestSchema: GenMessage<StartProviderRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 34);
+  messageDesc(file_wasmatrix_v1_node_agent, 36);
 
 /**
  * Answer to StartProvider.
@@ -1051,7 +1130,7 @@ export type StartProviderResponse = Message<"wasmatrix.v1.StartProviderResponse"
  * Use `create(StartProviderResponseSchema)` to create a new message.
  */
 export const StartProviderResponseSchema: GenMessage<StartProviderResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 35);
+  messageDesc(file_wasmatrix_v1_node_agent, 37);
 
 /**
  * Which provider to stop.
@@ -1072,7 +1151,7 @@ export type StopProviderRequest = Message<"wasmatrix.v1.StopProviderRequest"> & 
  * Use `create(StopProviderRequestSchema)` to create a new message.
  */
 export const StopProviderRequestSchema: GenMessage<StopProviderRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 36);
+  messageDesc(file_wasmatrix_v1_node_agent, 38);
 
 /**
  * Answer to StopProvider.
@@ -1093,7 +1172,7 @@ export type StopProviderResponse = Message<"wasmatrix.v1.StopProviderResponse"> 
  * Use `create(StopProviderResponseSchema)` to create a new message.
  */
 export const StopProviderResponseSchema: GenMessage<StopProviderResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 37);
+  messageDesc(file_wasmatrix_v1_node_agent, 39);
 
 /**
  * Question for all providers.
@@ -1108,7 +1187,7 @@ export type ListProvidersRequest = Message<"wasmatrix.v1.ListProvidersRequest"> 
  * Use `create(ListProvidersRequestSchema)` to create a new message.
  */
 export const ListProvidersRequestSchema: GenMessage<ListProvidersRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 38);
+  messageDesc(file_wasmatrix_v1_node_agent, 40);
 
 /**
  * Answer to ListProviders.
@@ -1129,7 +1208,7 @@ export type ListProvidersResponse = Message<"wasmatrix.v1.ListProvidersResponse"
  * Use `create(ListProvidersResponseSchema)` to create a new message.
  */
 export const ListProvidersResponseSchema: GenMessage<ListProvidersResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_agent, 39);
+  messageDesc(file_wasmatrix_v1_node_agent, 41);
 
 /**
  * NodeAgentService is what a node agent does for control planes. An agent is the authority on what runs on its node.
