@@ -67,7 +67,10 @@ export interface OutgoingExchange {
   readonly body: ByteSink;
   /** Never rejects. */
   readonly response: Promise<
-    | { readonly tag: "ok"; readonly val: { readonly status: number; readonly headers: HttpHeaders; readonly body: ByteSource } }
+    | {
+        readonly tag: "ok";
+        readonly val: { readonly status: number; readonly headers: HttpHeaders; readonly body: ByteSource };
+      }
     | { readonly tag: "err"; readonly val: OutgoingHttpError }
   >;
   /** Ends whatever of it is still going on. May be called twice. */
@@ -81,6 +84,8 @@ export type OutgoingHead = {
   readonly authority: string;
   readonly pathWithQuery: string;
   readonly headers: HttpHeaders;
+  /** `false`: nothing is written to the exchange's body, which is finished at once. */
+  readonly hasBody: boolean;
   readonly connectTimeoutMs: number | undefined;
   readonly firstByteTimeoutMs: number | undefined;
   readonly betweenBytesTimeoutMs: number | undefined;
