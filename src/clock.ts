@@ -1,9 +1,11 @@
 /** Time, ids and randomness as injected things, so that a simulator can stand in for them. */
 
-/** Wall clock and timers. */
+/** Wall clock, steady clock and timers. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   nowMs(): number;
+  /** Milliseconds since some moment, never set back or forward: what lengths of time are measured by. */
+  steadyMs(): number;
   /** Runs `action` once after `delayMs`; the function returned cancels it. Does not keep a process alive. */
   after(delayMs: number, action: () => void): () => void;
 }
@@ -18,6 +20,7 @@ export interface Entropy {
 /** The real clock, on any platform with Web APIs. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
+  steadyMs: () => performance.now(),
   after(delayMs, action) {
     const timer: unknown = setTimeout(action, delayMs);
     if (isUnrefable(timer)) timer.unref();

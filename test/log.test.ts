@@ -6,7 +6,7 @@ function logInto(
   lines: string[],
   level: "debug" | "info" | "warn" | "error" = "debug",
 ): ReturnType<typeof createJsonLog> {
-  const clock = { nowMs: () => 0, after: () => () => undefined };
+  const clock = { nowMs: () => 0, steadyMs: () => 0, after: () => () => undefined };
   return createJsonLog({ write: (line) => void lines.push(line), level, clock, fields: { node: "n1" } });
 }
 

@@ -64,7 +64,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
   const silence = silencePolicyFromInterval(reportIntervalMs);
   const closing = new AbortController();
 
-  const fleet = createFleet({ nowMs: () => clock.nowMs(), silence, limits });
+  const fleet = createFleet({ clock, silence, limits });
   const reader = createFleetReader({ fleet, clock, silence });
   const agents = createNodeAgents({ fleet, clock, silence, dial: deps.dial });
   const modules = createModuleStore({ fleet, agents, silence, clock, log, fetch: deps.fetch, limits });

@@ -71,7 +71,7 @@ export function endDoubleStarts(deps: DoubleStartsDeps): () => void {
     for (const id of fleet.doubledIds()) {
       const sightings = [...fleet.nodesWithInstance(id)].flatMap((node): Sighting[] => {
         const instance = ledgerValue(node.fold.instances, id);
-        const heard = isHeard(node, deps.clock.nowMs(), deps.silence);
+        const heard = isHeard(node, deps.clock.steadyMs(), deps.silence);
         return instance ? [{ nodeId: node.nodeId, instance, heard }] : [];
       });
       for (const { nodeId } of surplusOf(sightings)) void end(id, nodeId);

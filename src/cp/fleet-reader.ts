@@ -38,11 +38,11 @@ export type FleetReaderDeps = {
 /** Makes a reader. It counts as new from now until one report interval has passed. */
 export function createFleetReader(deps: FleetReaderDeps): FleetReader {
   const { fleet, silence } = deps;
-  const nowMs = (): number => deps.clock.nowMs();
-  const startedMs = nowMs();
+  const steadyMs = (): number => deps.clock.steadyMs();
+  const startedMs = steadyMs();
 
   function* instances(nodeId?: string): Generator<Instance> {
-    const moment = nowMs();
+    const moment = steadyMs();
     for (const node of nodeId === undefined ? fleet.nodes() : [fleet.node(nodeId)]) {
       if (node) yield* viewInstances(node, moment, silence);
     }
@@ -50,19 +50,19 @@ export function createFleetReader(deps: FleetReaderDeps): FleetReader {
   function byId(id: string): Instance | undefined {
     let found: Instance | undefined;
     for (const node of fleet.nodesWithInstance(id)) {
-      const instance = viewInstance(node, id, nowMs(), silence);
+      const instance = viewInstance(node, id, steadyMs(), silence);
       if (instance && (!found || isMoreTelling(instance, found))) found = instance;
     }
     return found;
   }
   function rebuildingNodes(): readonly HeldNode[] {
-    return [...fleet.nodes()].filter((node) => isRebuilding(node, nowMs(), silence));
+    return [...fleet.nodes()].filter((node) => isRebuilding(node, steadyMs(), silence));
   }
 
   return {
     instances,
     named(name) {
-      const moment = nowMs();
+      const moment = steadyMs();
       return [...fleet.nodesWithName(name)].flatMap((node) => viewNamed(node, name, moment, silence));
     },
     byId,
@@ -70,7 +70,7 @@ export function createFleetReader(deps: FleetReaderDeps): FleetReader {
     rebuildingNodes,
     isRebuilding() {
       const whole = [...fleet.nodes()].some((node) => node.fold.coverage !== undefined);
-      if (!whole && nowMs() - startedMs < silence.suspectAfterMs) return true;
+      if (!whole && steadyMs() - startedMs < silence.suspectAfterMs) return true;
       return rebuildingNodes().length > 0;
     },
   };

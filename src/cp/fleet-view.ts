@@ -11,11 +11,13 @@ import { instancesByName } from "./fold/instances-by-name.ts";
 import { ledgerValue, ledgerValues } from "./fold/ledger.ts";
 import { hasEnded } from "./instance-life.ts";
 
-/** When reports of a node arrived, by the control plane's clock. */
+/** When reports of a node arrived, by the control plane's clocks. */
 export type NodeTimes = {
-  /** The last report of its present life. */
+  /** The last report of its present life, by the steady clock: silence is measured from here. */
+  readonly lastReportSteadyMs: number;
+  /** The same by the wall clock, for people. */
   readonly lastReportMs: number;
-  /** The last one after which nothing was missing; undefined if that has never been so. */
+  /** The last one after which nothing was missing, by the wall clock; undefined if that has never been so. */
   readonly confirmedMs: number | undefined;
 };
 
@@ -35,31 +37,31 @@ export function silencePolicyFromInterval(reportIntervalMs: number): SilencePoli
   return { suspectAfterMs: reportIntervalMs * 1.5, lostAfterMs: Math.max(10_000, reportIntervalMs * 2) };
 }
 
-/** What to make of the node's reports. */
-export function nodeStateAt(node: HeldNode, nowMs: number, policy: SilencePolicy): NodeState {
+/** What to make of the node's reports at a moment of the steady clock. */
+export function nodeStateAt(node: HeldNode, steadyMs: number, policy: SilencePolicy): NodeState {
   if (node.fold.leaving) return NodeState.LEFT;
-  const silentMs = nowMs - node.times.lastReportMs;
+  const silentMs = steadyMs - node.times.lastReportSteadyMs;
   if (silentMs > policy.lostAfterMs) return NodeState.LOST;
   return silentMs > policy.suspectAfterMs ? NodeState.SUSPECT : NodeState.AVAILABLE;
 }
 
 /** Whether the node reports, or did a moment ago: what was said of its instances still holds. */
-export function isHeard(node: HeldNode, nowMs: number, policy: SilencePolicy): boolean {
-  const state = nodeStateAt(node, nowMs, policy);
+export function isHeard(node: HeldNode, steadyMs: number, policy: SilencePolicy): boolean {
+  const state = nodeStateAt(node, steadyMs, policy);
   return state === NodeState.AVAILABLE || state === NodeState.SUSPECT;
 }
 
 /** Whether the node's first whole snapshot is still awaited. A silent node is not waited for. */
-export function isRebuilding(node: HeldNode, nowMs: number, policy: SilencePolicy): boolean {
-  return node.fold.coverage === undefined && isHeard(node, nowMs, policy);
+export function isRebuilding(node: HeldNode, steadyMs: number, policy: SilencePolicy): boolean {
+  return node.fold.coverage === undefined && isHeard(node, steadyMs, policy);
 }
 
 /** The node as it is answered to callers. */
-export function viewNode(node: HeldNode, nowMs: number, policy: SilencePolicy): Node {
+export function viewNode(node: HeldNode, steadyMs: number, policy: SilencePolicy): Node {
   const { fold, times } = node;
   return create(NodeSchema, {
     info: fold.announced.info,
-    state: nodeStateAt(node, nowMs, policy),
+    state: nodeStateAt(node, steadyMs, policy),
     epoch: fold.epoch,
     lastReportTime: timestampFromMs(times.lastReportMs),
     ...(fold.announced.load ? { load: fold.announced.load } : {}),
@@ -69,21 +71,21 @@ export function viewNode(node: HeldNode, nowMs: number, policy: SilencePolicy): 
 }
 
 /** The node's instances as they are answered to callers, in no order. */
-export function* viewInstances(node: HeldNode, nowMs: number, policy: SilencePolicy): Generator<Instance> {
-  const heard = isHeard(node, nowMs, policy);
+export function* viewInstances(node: HeldNode, steadyMs: number, policy: SilencePolicy): Generator<Instance> {
+  const heard = isHeard(node, steadyMs, policy);
   for (const instance of ledgerValues(node.fold.instances)) yield seen(node, instance, heard);
 }
 
 /** The node's instances of one name, as they are answered to callers. */
-export function viewNamed(node: HeldNode, name: string, nowMs: number, policy: SilencePolicy): readonly Instance[] {
-  const heard = isHeard(node, nowMs, policy);
+export function viewNamed(node: HeldNode, name: string, steadyMs: number, policy: SilencePolicy): readonly Instance[] {
+  const heard = isHeard(node, steadyMs, policy);
   return (instancesByName(node.fold.instances).get(name) ?? []).map((instance) => seen(node, instance, heard));
 }
 
 /** One of the node's instances, if it has it. */
-export function viewInstance(node: HeldNode, id: string, nowMs: number, policy: SilencePolicy): Instance | undefined {
+export function viewInstance(node: HeldNode, id: string, steadyMs: number, policy: SilencePolicy): Instance | undefined {
   const instance = ledgerValue(node.fold.instances, id);
-  return instance && seen(node, instance, isHeard(node, nowMs, policy));
+  return instance && seen(node, instance, isHeard(node, steadyMs, policy));
 }
 
 /** A live instance of a silent node is unknown; one that has ended stays what it was. */

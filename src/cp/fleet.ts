@@ -1,4 +1,5 @@
 /** What a control plane holds of all nodes: the one mutable place of its state. */
+import type { Clock } from "../clock.ts";
 import { fault, Reason } from "../fault.ts";
 import type { Fact } from "../gen/wasmatrix/v1/fact_pb.ts";
 import { foldReport, needsSnapshot, reportedSequence, type NodeFold, type NodeReport } from "./fold.ts";
@@ -58,7 +59,7 @@ export interface Fleet {
 
 /** What a fleet needs. */
 export type FleetDeps = {
-  readonly nowMs: () => number;
+  readonly clock: Pick<Clock, "nowMs" | "steadyMs">;
   readonly silence: SilencePolicy;
   readonly limits: FleetLimits;
 };
@@ -94,7 +95,7 @@ export function createFleet(deps: FleetDeps): Fleet {
         factsMax: Math.min(limits.factsPerNodeMax, share),
         unfinishedMax: 8,
       });
-      const node: HeldNode = { nodeId, fold, times: timesAfter(before, fold, report, deps.nowMs()) };
+      const node: HeldNode = { nodeId, fold, times: timesAfter(before, fold, report, deps.clock) };
       held.set(nodeId, node);
       if (before?.fold.instances !== fold.instances) {
         byName.update(nodeId, instancesByName(fold.instances));
@@ -122,20 +123,21 @@ function timesAfter(
   before: HeldNode | undefined,
   fold: NodeFold,
   report: NodeReport,
-  nowMs: number,
+  clock: FleetDeps["clock"],
 ): HeldNode["times"] {
   if (before && report.epoch < fold.epoch) return before.times;
   const whole = fold.coverage !== undefined && reportedSequence(report) <= fold.coverage;
   const earlier = before?.fold.epoch === fold.epoch ? before.times.confirmedMs : undefined;
-  return { lastReportMs: nowMs, confirmedMs: whole ? nowMs : earlier };
+  const nowMs = clock.nowMs();
+  return { lastReportSteadyMs: clock.steadyMs(), lastReportMs: nowMs, confirmedMs: whole ? nowMs : earlier };
 }
 
 /** The silent node that has been so for longest: it makes room for a new one. */
 function longestSilent(nodes: Iterable<HeldNode>, deps: FleetDeps, newcomer: string): string {
   let oldest: HeldNode | undefined;
   for (const node of nodes) {
-    if (isHeard(node, deps.nowMs(), deps.silence)) continue;
-    if (!oldest || node.times.lastReportMs < oldest.times.lastReportMs) oldest = node;
+    if (isHeard(node, deps.clock.steadyMs(), deps.silence)) continue;
+    if (!oldest || node.times.lastReportSteadyMs < oldest.times.lastReportSteadyMs) oldest = node;
   }
   if (oldest) return oldest.nodeId;
   throw fault(

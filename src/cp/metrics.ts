@@ -125,7 +125,7 @@ function instancesByState(deps: MetricsDeps): readonly Sample[] {
 function nodesByState(deps: MetricsDeps): readonly Sample[] {
   const counts = new Map<number, number>();
   for (const node of deps.fleet.nodes()) {
-    const state = nodeStateAt(node, deps.clock.nowMs(), deps.silence);
+    const state = nodeStateAt(node, deps.clock.steadyMs(), deps.silence);
     counts.set(state, (counts.get(state) ?? 0) + 1);
   }
   return NodeStateSchema.values

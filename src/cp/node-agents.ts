@@ -50,8 +50,8 @@ export function createNodeAgents(deps: NodeAgentsDeps): NodeAgents {
   const clientOf = (nodeId: string, doing: string): AgentClient => {
     const node = deps.fleet.node(nodeId);
     if (!node) throw fault(Reason.NODE_NOT_FOUND, `${doing}: no node has the id "${nodeId}"`, { subject: nodeId });
-    const state = nodeStateAt(node, deps.clock.nowMs(), deps.silence);
-    const silentS = Math.round((deps.clock.nowMs() - node.times.lastReportMs) / 1_000);
+    const state = nodeStateAt(node, deps.clock.steadyMs(), deps.silence);
+    const silentS = Math.round((deps.clock.steadyMs() - node.times.lastReportSteadyMs) / 1_000);
     if (state === NodeState.LEFT) throw silent(nodeId, doing, "has left");
     if (state === NodeState.LOST) throw silent(nodeId, doing, `has been silent for ${silentS} s`);
     const { address } = node.fold.announced.info;

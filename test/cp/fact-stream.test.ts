@@ -10,7 +10,7 @@ import { createManualClock } from "./manual-clock.ts";
 import { idOf, instanceOf, nodeInfoOf, reportOf } from "./node-history.ts";
 
 const emptyFleet = (): Fleet =>
-  createFleet({ nowMs: () => 0, silence: silencePolicyFromInterval(5_000), limits: FLEET_LIMITS });
+  createFleet({ clock: { nowMs: () => 0, steadyMs: () => 0 }, silence: silencePolicyFromInterval(5_000), limits: FLEET_LIMITS });
 
 function factOf(nodeId: string, epoch: string, sequence: number, timeMs: number, argBytes = 0): Fact {
   const instance = instanceOf({ id: idOf(1), nodeId, args: argBytes === 0 ? [] : ["x".repeat(argBytes)] });

@@ -26,7 +26,11 @@ function nodeFrom(reports: readonly ReturnType<typeof reportOf>[]): HeldNode {
   return {
     nodeId: "n1",
     fold,
-    times: { lastReportMs: REPORTED_MS, confirmedMs: fold.coverage === undefined ? undefined : REPORTED_MS },
+    times: {
+      lastReportSteadyMs: REPORTED_MS,
+      lastReportMs: REPORTED_MS,
+      confirmedMs: fold.coverage === undefined ? undefined : REPORTED_MS,
+    },
   };
 }
 

@@ -8,7 +8,7 @@ import { idOf, instanceOf, nodeInfoOf, reportOf } from "./node-history.ts";
 
 function fleetAt(clock: { nowMs: number }, limits: Partial<typeof FLEET_LIMITS> = {}): Fleet {
   return createFleet({
-    nowMs: () => clock.nowMs,
+    clock: { nowMs: () => clock.nowMs, steadyMs: () => clock.nowMs },
     silence: silencePolicyFromInterval(5_000),
     limits: { ...FLEET_LIMITS, ...limits },
   });

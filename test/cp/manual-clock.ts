@@ -11,6 +11,7 @@ export function createManualClock(startMs: number = 1_000_000): ManualClock {
   const timers = new Set<{ readonly dueMs: number; readonly action: () => void }>();
   return {
     nowMs: () => nowMs,
+    steadyMs: () => nowMs,
     after(delayMs, action) {
       const timer = { dueMs: nowMs + delayMs, action };
       timers.add(timer);

@@ -14,9 +14,9 @@ function restarting(sequence: bigint): Fact {
 
 describe("the count of restarts", () => {
   it("leaves out the past that came along with a snapshot, and has what happens from then on, once", () => {
-    const clock = { nowMs: () => 0, after: () => () => undefined };
+    const clock = { nowMs: () => 0, steadyMs: () => 0, after: () => () => undefined };
     const silence = silencePolicyFromInterval(5_000);
-    const fleet = createFleet({ nowMs: clock.nowMs, silence, limits: FLEET_LIMITS });
+    const fleet = createFleet({ clock, silence, limits: FLEET_LIMITS });
     const metrics = createMetrics({ fleet, clock, silence, reader: createFleetReader({ fleet, clock, silence }) });
     const count = (): string | undefined => /^wasmatrix_instance_restarts_total (\d+)$/m.exec(metrics.text())?.[1];
     const snapshot = create(SnapshotSchema, { sequence: 2n, page: 0, pageCount: 1 });

@@ -8,6 +8,7 @@ function jumpingClock() {
   let timers: { at: number; action: () => void }[] = [];
   const clock: Clock = {
     nowMs: () => now,
+    steadyMs: () => now,
     after(delayMs, action) {
       if (delayMs > 2 ** 31 - 1) throw new Error("the timer is too long");
       const timer = { at: now + delayMs, action };

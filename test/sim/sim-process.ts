@@ -43,6 +43,7 @@ export function startSimProcess(name: string, timeline: Timeline, skew: () => Cl
     deliver,
     clock: {
       nowMs: () => Math.floor(timeline.nowMs * skew().rate + skew().offsetMs),
+      steadyMs: () => timeline.nowMs * skew().rate,
       after: (delayMs, action) => timeline.after(delayMs / skew().rate, () => deliver(action)),
     },
     kill() {

@@ -166,7 +166,7 @@ function holdersOf(digest: string, deps: ModuleStoreDeps): readonly string[] {
   const holders: string[] = [];
   for (const node of deps.fleet.nodes()) {
     const holds = node.fold.announced.info.moduleDigests.includes(digest);
-    if (holds && isHeard(node, deps.clock.nowMs(), deps.silence)) holders.push(node.nodeId);
+    if (holds && isHeard(node, deps.clock.steadyMs(), deps.silence)) holders.push(node.nodeId);
   }
   return holders;
 }

@@ -40,9 +40,9 @@ export function nodes(deps: ServiceDeps): Handlers {
     },
 
     listNodes() {
-      const nowMs = deps.clock.nowMs();
+      const steadyMs = deps.clock.steadyMs();
       const held = [...deps.fleet.nodes()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
-      return { nodes: held.map((node) => viewNode(node, nowMs, deps.silence)) };
+      return { nodes: held.map((node) => viewNode(node, steadyMs, deps.silence)) };
     },
   };
 }

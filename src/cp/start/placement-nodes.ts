@@ -46,7 +46,7 @@ export function placementNodes(
   },
   name: string,
 ): readonly PlacementNode[] {
-  const nowMs = deps.clock.nowMs();
+  const steadyMs = deps.clock.steadyMs();
   const sameName = new Map<string, number>();
   for (const node of name === "" ? [] : deps.fleet.nodesWithName(name)) {
     const named = instancesByName(node.fold.instances).get(name) ?? [];
@@ -57,8 +57,8 @@ export function placementNodes(
     const ordered = deps.underWay.of(node.nodeId);
     return {
       info,
-      state: nodeStateAt(node, nowMs, deps.silence),
-      rebuilding: isRebuilding(node, nowMs, deps.silence),
+      state: nodeStateAt(node, steadyMs, deps.silence),
+      rebuilding: isRebuilding(node, steadyMs, deps.silence),
       instances: (load?.instances ?? ledgerSize(node.fold.instances)) + ordered.instances,
       memoryBytes: Number(load?.memoryBytes ?? 0n) + ordered.memoryBytes,
       sameName: sameName.get(node.nodeId) ?? 0,
