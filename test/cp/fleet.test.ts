@@ -67,10 +67,10 @@ describe("a fleet", () => {
     fleet.report(emptySnapshot("n1"));
     clock.nowMs = 200;
     fleet.report(factReport("n1", 5));
-    expect(fleet.node("n1")?.times).toEqual({ lastReportMs: 200, confirmedMs: 100 });
+    expect(fleet.node("n1")?.times).toEqual({ lastReportSteadyMs: 200, lastReportMs: 200, confirmedMs: 100 });
     clock.nowMs = 300;
     fleet.report({ ...emptySnapshot("n1"), epoch: "e0" });
-    expect(fleet.node("n1")?.times).toEqual({ lastReportMs: 200, confirmedMs: 100 });
+    expect(fleet.node("n1")?.times).toEqual({ lastReportSteadyMs: 200, lastReportMs: 200, confirmedMs: 100 });
   });
 
   it("refuses one node more than its limit while all others report, and lets a silent one make room", () => {
