@@ -1,0 +1,82 @@
+/** Makes a running copy of a component. */
+import { fault, Reason } from "../../fault.ts";
+import type { ComponentPlan } from "./component-plan.ts";
+import { type ComponentLimits, ComponentState, InstanceState } from "./component-state.ts";
+import type { HostInterfaces } from "./component-value.ts";
+import { findFunction, missingImports } from "./host-lookup.ts";
+import { createLinker, type GuestFunction } from "./linker.ts";
+
+/** What a copy is made from. */
+export type ComponentParts = {
+  readonly plan: ComponentPlan;
+  /** Compiled from the modules beside the plan, in their order. */
+  readonly modules: readonly WebAssembly.Module[];
+  readonly interfaces: HostInterfaces;
+  readonly limits: ComponentLimits;
+};
+
+/** A running copy of a component. */
+export interface ComponentInstance {
+  /** By `interface#function`, as the component spells it and without version; functions of the world itself by their bare names. */
+  readonly functions: ReadonlyMap<string, GuestFunction>;
+  /** What ended it, once something has. */
+  readonly failure: { readonly error: unknown } | undefined;
+  /** Handles of resources that it holds. */
+  readonly openHandles: number;
+  /** Drops the host's objects that it holds. A call that is suspended rejects, and its guest code never goes on. May be called twice. */
+  dispose(): void;
+}
+
+/**
+ * Instantiates. Throws `MODULE_IMPORT_UNKNOWN` if `missingImports` names anything, and what a start function of a core
+ * module traps with. Start functions may call only host functions that are not in `suspending`.
+ */
+export function instantiateComponent({ plan, modules, interfaces, limits }: ComponentParts): ComponentInstance {
+  const missing = missingImports(plan, interfaces);
+  if (missing.length > 0)
+    throw fault(
+      Reason.MODULE_IMPORT_UNKNOWN,
+      `Cannot host module: it imports ${missing.slice(0, NAMED_MAX).map(quoted).join(", ")}${missing.length > NAMED_MAX ? ` and ${missing.length - NAMED_MAX} more` : ""}, which nothing here provides`,
+      { subject: missing[0] ?? "" },
+    );
+  const hosts = plan.hostFunctions.map((item) => (item.isUsed ? findFunction(interfaces, item) : undefined));
+  const definedBy = new Map<number, InstanceState>();
+  const component = new ComponentState(limits, definedBy);
+  const instances: InstanceState[] = [];
+  for (const { parent } of plan.instances)
+    instances.push(new InstanceState(component, parent === undefined ? undefined : instances[parent]));
+  for (const [index, resource] of plan.resources.entries()) {
+    const instance = resource.kind === "guest" ? instances[resource.instance] : undefined;
+    if (instance !== undefined) definedBy.set(index, instance);
+  }
+  const linker = createLinker({ plan, modules, interfaces, hosts, component, instances });
+  try {
+    for (const step of plan.steps) linker.run(step);
+  } catch (error) {
+    linker.dropHandles();
+    throw component.fail(error);
+  }
+  return {
+    functions: linker.functions(),
+    get failure() {
+      return component.failure;
+    },
+    get openHandles() {
+      return component.openHandles;
+    },
+    dispose() {
+      if (component.isDisposed) return;
+      component.isDisposed = true;
+      const ended = new Error("the instance was disposed of");
+      component.fail(ended);
+      component.abandon?.(ended);
+      linker.dropHandles();
+    },
+  };
+}
+
+const NAMED_MAX = 5;
+
+function quoted(name: string): string {
+  return `"${name}"`;
+}
