@@ -4,7 +4,8 @@ import { fault, Reason, reasonName, type Fault } from "../fault.ts";
 import { httpStatusFromReason, REASON_HEADER } from "../http/http-status.ts";
 import { REQUEST_ID_HEADER } from "../rpc/request-id.ts";
 import type { Guest, GuestResponse } from "../runtime/runtime.ts";
-import { forwardedHeaders, responseHeaders } from "./ingress-route.ts";
+import type { HttpHeaders } from "../providers/http/http.ts";
+import { forwardedHeaders, responseHeaders, trailerFields } from "./ingress-route.ts";
 
 /** One running HTTP instance. */
 export type IngressInstance = { readonly id: string; readonly guest: Guest; readonly requestBodyMaxBytes: number };
@@ -50,6 +51,7 @@ export async function passOn(exchange: IngressExchange): Promise<void> {
         headers: forwardedHeaders(request.rawHeaders, addedHeaders(exchange)),
         // Returning the iterator must not destroy the socket that the response goes out on.
         body: hasBody ? request.iterator({ destroyOnReturn: false }) : undefined,
+        ...(hasBody ? { trailers: () => trailersFrom(request.rawTrailers) } : {}),
       },
       gone.signal,
     );
@@ -88,7 +90,9 @@ async function writeAnswer(
   try {
     writeHead(response, answer, context.id);
     const isEmpty = context.isHead || answer.status === 204 || answer.status === 304;
-    if (!isEmpty) await pump(body, response, context.signal);
+    if (!isEmpty && (await pump(body, response, context.signal)) && response.chunkedEncoding) {
+      addTrailers(response, await answer.trailers);
+    }
     response.end();
   } catch (error) {
     if (!response.headersSent) throw error;
@@ -119,11 +123,28 @@ function writeHead(response: ServerResponse, answer: GuestResponse, id: string):
   });
 }
 
-async function pump(body: AsyncIterator<Uint8Array>, response: ServerResponse, signal: AbortSignal): Promise<void> {
+/** Whether all of the body went out; not if the client is gone. */
+async function pump(body: AsyncIterator<Uint8Array>, response: ServerResponse, signal: AbortSignal): Promise<boolean> {
   for (let next = await body.next(); next.done !== true; next = await body.next()) {
-    if (signal.aborted) return;
+    if (signal.aborted) return false;
     if (!response.write(next.value)) await writable(response);
   }
+  return !signal.aborted;
+}
+
+/** Trailers go out only where the body is chunked. A name or value that HTTP does not have throws, and cuts the connection. */
+function addTrailers(response: ServerResponse, trailers: HttpHeaders | undefined): void {
+  const passedOn = trailerFields(trailers ?? []);
+  if (passedOn.length > 0) response.addTrailers(passedOn);
+}
+
+function trailersFrom(rawTrailers: readonly string[]): HttpHeaders | undefined {
+  const trailers: (readonly [string, string])[] = [];
+  for (let index = 0; index + 1 < rawTrailers.length; index += 2) {
+    trailers.push([(rawTrailers[index] ?? "").toLowerCase(), rawTrailers[index + 1] ?? ""]);
+  }
+  const passedOn = trailerFields(trailers);
+  return passedOn.length === 0 ? undefined : passedOn;
 }
 
 /** Resolves when the client has taken enough, or is gone. */

@@ -62,19 +62,19 @@ export function createPermissionUses(deps: {
 
   const tell = (id: string, uses: Uses): void => {
     if (instances.get(id) !== uses) return;
-    settle(uses, clock.nowMs());
+    settle(uses, clock.steadyMs());
     deps.onChanged(id);
   };
 
   /** Arms the timer for the next report, unless one is due as early already. */
   const tellAfter = (id: string, uses: Uses, lastMs: number, gapMs: number): void => {
-    const nowMs = clock.nowMs();
+    const steadyMs = clock.steadyMs();
     const dueMs = lastMs + gapMs;
     if (uses.dueMs !== undefined && uses.dueMs <= dueMs) return;
     uses.cancel();
-    if (dueMs <= nowMs) return tell(id, uses);
+    if (dueMs <= steadyMs) return tell(id, uses);
     uses.dueMs = dueMs;
-    uses.cancel = clock.after(dueMs - nowMs, () => tell(id, uses));
+    uses.cancel = clock.after(dueMs - steadyMs, () => tell(id, uses));
   };
 
   return {
@@ -85,7 +85,7 @@ export function createPermissionUses(deps: {
       entry[outcome] += count;
       // A refusal is a fact of its own, which carries the counts along.
       if (isFirst && outcome === "used") tellAfter(id, uses, uses.reportedMs ?? -Infinity, FIRST_USE_REPORT_MS);
-      else if (uses.dueMs === undefined) tellAfter(id, uses, uses.reportedMs ?? clock.nowMs(), USES_REPORT_MS);
+      else if (uses.dueMs === undefined) tellAfter(id, uses, uses.reportedMs ?? clock.steadyMs(), USES_REPORT_MS);
     },
     of: (id) =>
       [...(instances.get(id)?.byKey.values() ?? [])]
@@ -100,7 +100,7 @@ export function createPermissionUses(deps: {
         ),
     noteReported(id) {
       const uses = instances.get(id);
-      if (uses !== undefined) settle(uses, clock.nowMs());
+      if (uses !== undefined) settle(uses, clock.steadyMs());
     },
     drop(id) {
       instances.get(id)?.cancel();
@@ -129,18 +129,18 @@ type Entry = CountedPermission & { used: number; denied: number };
 type Uses = {
   readonly byKey: Map<string, Entry>;
   nameCharacters: number;
-  /** When the counts were told last. */
+  /** When the counts were told last, by the steady clock. */
   reportedMs: number | undefined;
   /** When they are to be told next; the timer runs. */
   dueMs: number | undefined;
   cancel: () => void;
 };
 
-function settle(uses: Uses, nowMs: number): void {
+function settle(uses: Uses, steadyMs: number): void {
   uses.cancel();
   uses.cancel = ignore;
   uses.dueMs = undefined;
-  uses.reportedMs = nowMs;
+  uses.reportedMs = steadyMs;
 }
 
 function entryOf(uses: Uses, { permission, bucket }: CountedPermission, limits: PermissionUsesLimits): Entry {

@@ -116,6 +116,8 @@ export type GuestRequest = {
   readonly headers: readonly (readonly [string, string])[];
   /** Read only as fast as the guest takes it. */
   readonly body: AsyncIterable<Uint8Array> | undefined;
+  /** What came after the body, asked for once it was read to its end; `undefined` for nothing. */
+  readonly trailers?: () => HttpHeaders | undefined;
 };
 
 /** Its response, which may end with trailers; the head is there as soon as the guest has set it, the body streams. A guest that answers with an error code or not at all makes a 500 with a sentence. */
