@@ -81,6 +81,8 @@ export interface OpenFile extends Opened {
   write(bytes: Uint8Array, offset: bigint): number;
   /** Writes at the end, wherever that is by now. */
   append(bytes: Uint8Array): number;
+  /** For who may do nothing but write as well, unlike `stat`. */
+  size(): bigint;
   setSize(bytes: bigint): void;
 }
 

@@ -79,6 +79,12 @@ export class HostFile implements OpenFile {
     return onHost(() => writeSync(appending, bytes));
   }
 
+  size(): bigint {
+    this.#open();
+    this.#permit(this.canWrite ? "write" : "read");
+    return this.#hostStat().size;
+  }
+
   setSize(bytes: bigint): void {
     const descriptor = this.#open();
     if (!this.canWrite) throw new FileError("bad-descriptor");
