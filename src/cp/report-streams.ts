@@ -1,0 +1,118 @@
+/**
+ * Reads the reports of agents that this control plane knows by address: one stream each, opened at once and again whenever it
+ * ends. This is the only layer that retries them. Whoever pushes reports besides does no harm: the fold takes duplicates.
+ */
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { createClient, type Client, type Transport } from "@connectrpc/connect";
+import { sleep, type Clock, type Entropy } from "../clock.ts";
+import { fault, isFault, Reason, type Fault } from "../fault.ts";
+import type { ReportStatusRequest } from "../gen/wasmatrix/v1/control_plane_pb.ts";
+import { NodeFleetService } from "../gen/wasmatrix/v1/node_fleet_pb.ts";
+import type { Log } from "../log.ts";
+import { eachWithin } from "../rpc/deadline.ts";
+import { faultTransport } from "../rpc/fault-transport.ts";
+import type { NodeFold } from "./fold.ts";
+import type { ReportOutcome } from "./fleet.ts";
+
+/** What reading needs. */
+export type ReportStreamsDeps = {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  readonly dial: (address: string) => Transport;
+  readonly reportIntervalMs: number;
+  /** Folds a report in; throws for one that cannot be taken. */
+  readonly take: (report: ReportStatusRequest) => ReportOutcome;
+  /** What is held of a node. */
+  readonly held: (nodeId: string) => NodeFold | undefined;
+};
+
+/** See the top of the file. */
+export interface ReportStreams {
+  /** Reads from exactly these addresses from now on. */
+  follow(addresses: Iterable<string>): void;
+  /** Addresses whose agents have not said anything yet. */
+  unanswered(): readonly string[];
+  /** May be called twice. */
+  close(): void;
+}
+
+const BACKOFF_FIRST_MS = 200;
+const BACKOFF_MAX_MS = 5_000;
+/** A stream on which nothing comes for so many intervals is dead, whatever the connection says. */
+const SILENT_INTERVALS = 1.5;
+
+/** Makes a reader that follows nobody. */
+export function createReportStreams(deps: ReportStreamsDeps): ReportStreams {
+  const { clock, entropy, log, reportIntervalMs } = deps;
+  const followed = new Map<string, Followed>();
+
+  type Followed = { readonly end: AbortController; /** Whom the address turned out to be. */ nodeId: string | undefined };
+
+  const readOnce = async (address: string, agent: Client<typeof NodeFleetService>, mine: Followed): Promise<void> => {
+    const { signal } = mine.end;
+    const fold = mine.nodeId === undefined ? undefined : deps.held(mine.nodeId);
+    const holds =
+      fold?.coverage === undefined
+        ? { case: "needSnapshot" as const, value: { why: "nothing is held" } }
+        : { case: "acknowledged" as const, value: { epoch: fold.epoch, sequence: fold.coverage } };
+    const stream = agent.watchReports({ holds, reportInterval: durationFromMs(reportIntervalMs) }, { signal });
+    const late = (): Fault =>
+      fault(Reason.NODE_UNREACHABLE, `Cannot read reports from ${address}: nothing came for ${reportIntervalMs * SILENT_INTERVALS} ms`);
+    for await (const { report } of eachWithin(clock, reportIntervalMs * SILENT_INTERVALS, stream, late)) {
+      if (report?.info === undefined) continue;
+      const isPage = report.snapshot !== undefined && report.snapshot.page + 1 < report.snapshot.pageCount;
+      const outcome = deps.take(report);
+      mine.nodeId = report.info.nodeId;
+      // Amid the pages of a snapshot it is right that something is missing.
+      if (outcome.kind === "need-snapshot" && !isPage) {
+        log.debug("reports have a gap, asking anew", { node: mine.nodeId, why: outcome.why });
+        return;
+      }
+    }
+  };
+
+  const read = async (address: string, mine: Followed): Promise<void> => {
+    const agent = createClient(NodeFleetService, faultTransport(deps.dial(address)));
+    const { signal } = mine.end;
+    let failures = 0;
+    while (!signal.aborted) {
+      const beganMs = clock.steadyMs();
+      try {
+        await readOnce(address, agent, mine);
+      } catch (error) {
+        if (signal.aborted) return;
+        const why = isFault(error) ? error.message : String(error);
+        if (failures === 0) log.warn("reports of an agent cannot be read", { address, why });
+        else log.debug("reports of an agent still cannot be read", { address, why, failures });
+      }
+      // One that stood for a while begins anew at once; one that ends straight away is asked less and less often.
+      failures = clock.steadyMs() - beganMs > reportIntervalMs ? 0 : failures + 1;
+      const pauseMs = Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures, 10), BACKOFF_MAX_MS);
+      await sleep(clock, pauseMs * (0.5 + entropy.fraction() / 2), signal);
+    }
+  };
+
+  return {
+    follow(addresses) {
+      const wanted = new Set(addresses);
+      for (const [address, { end }] of followed) {
+        if (wanted.has(address)) continue;
+        followed.delete(address);
+        end.abort();
+      }
+      for (const address of wanted) {
+        if (followed.has(address)) continue;
+        const mine: Followed = { end: new AbortController(), nodeId: undefined };
+        followed.set(address, mine);
+        // Never rejects: whatever fails is logged and tried again.
+        void read(address, mine);
+      }
+    },
+    unanswered: () => [...followed].filter(([, { nodeId }]) => nodeId === undefined).map(([address]) => address),
+    close() {
+      for (const { end } of followed.values()) end.abort();
+      followed.clear();
+    },
+  };
+}
