@@ -58,7 +58,7 @@ describe("the rights of a guest", () => {
 
   test("never come to what is denied, whatever else is granted and left", () => {
     const permission = fc.constantFrom("/srv", "/srv/a", "/srv/b").chain((path) =>
-      fc.constantFrom(`fs:read:${path}`, `fs:write:${path}`),
+      fc.constantFrom<string>(`fs:read:${path}`, `fs:write:${path}`),
     );
     const { rights, recordOf } = setUp();
     fc.assert(
