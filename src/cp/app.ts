@@ -2,6 +2,8 @@
 import type { ConnectRouter, ConnectRouterOptions, Transport } from "@connectrpc/connect";
 import { Hono } from "hono";
 import type { Clock, Entropy } from "../clock.ts";
+import type { Directory } from "../discovery/directory.ts";
+import type { NodeEntry } from "../discovery/discovery-entry.ts";
 import { fault, Reason } from "../fault.ts";
 import { ControlPlaneService } from "../gen/wasmatrix/v1/control_plane_pb.ts";
 import type { Log } from "../log.ts";
@@ -12,10 +14,11 @@ import { rpcServerInterceptors } from "../rpc/server-interceptors.ts";
 import { endDoubleStarts } from "./double-starts.ts";
 import { createFleet } from "./fleet.ts";
 import { createFleetReader, type FleetReader } from "./fleet-reader.ts";
-import { silencePolicyFromInterval } from "./fleet-view.ts";
+import { silencePolicyFromInterval, type SilencePolicy } from "./fleet-view.ts";
 import { createGateway } from "./gateway/gateway.ts";
 import { gatewayTargetFromUrl } from "./gateway/gateway-route.ts";
 import { plainFault } from "./gateway/plain-fault.ts";
+import { createKnownAgents, type KnownAgents } from "./known-agents.ts";
 import { CONTROL_PLANE_LIMITS, type ControlPlaneLimits } from "./limits.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import type { Fetch } from "./modules/module-fetch.ts";
@@ -27,6 +30,7 @@ import { controlPlaneService } from "./services/control-plane-service.ts";
 import { createSlots } from "../rpc/slots.ts";
 import { createOrdersUnderWay, placementNodes } from "./start/placement-nodes.ts";
 import { createInstanceStarter } from "./start/start-instance.ts";
+import { takeReport } from "./take-report.ts";
 
 /** What a control plane is given. */
 export type ControlPlaneDeps = {
@@ -41,6 +45,12 @@ export type ControlPlaneDeps = {
   readonly token?: string | undefined;
   /** How often agents are asked to report. Default 5 s. */
   readonly reportIntervalMs?: number | undefined;
+  /** After how much silence a node is suspect, and lost. Default: one and a half report intervals; 10 s, or two intervals if that is longer. */
+  readonly silence?: Partial<SilencePolicy> | undefined;
+  /** Base URLs of agents whose reports are read from here, besides those that push theirs. */
+  readonly staticAgents?: readonly string[] | undefined;
+  /** Opens the directory of a discovery store that names more of them. */
+  readonly openDirectory?: ((onNodes: (nodes: readonly NodeEntry[]) => void) => Directory) | undefined;
   readonly limits?: Partial<ControlPlaneLimits> | undefined;
 };
 
@@ -61,11 +71,23 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
   const { clock, entropy, log, token } = deps;
   const limits: ControlPlaneLimits = { ...CONTROL_PLANE_LIMITS, ...deps.limits };
   const reportIntervalMs = deps.reportIntervalMs ?? REPORT_INTERVAL_DEFAULT_MS;
-  const silence = silencePolicyFromInterval(reportIntervalMs);
+  const silence: SilencePolicy = { ...silencePolicyFromInterval(reportIntervalMs), ...deps.silence };
   const closing = new AbortController();
 
   const fleet = createFleet({ clock, silence, limits });
-  const reader = createFleetReader({ fleet, clock, silence });
+  const knownAgents = createKnownAgents({
+    clock,
+    entropy,
+    log,
+    dial: deps.dial,
+    reportIntervalMs,
+    take: (report) => takeReport({ fleet, log }, report),
+    held: (nodeId) => fleet.node(nodeId)?.fold,
+    staticAgents: deps.staticAgents ?? [],
+    openDirectory: deps.openDirectory,
+    awaitMs: silence.lostAfterMs,
+  });
+  const reader = createFleetReader({ fleet, clock, silence, awaited: () => knownAgents.awaited() });
   const agents = createNodeAgents({ fleet, clock, silence, dial: deps.dial });
   const modules = createModuleStore({ fleet, agents, silence, clock, log, fetch: deps.fetch, limits });
   const echo = createOrderEcho({ fleet, clock, timeoutMs: limits.echoTimeoutMs });
@@ -90,7 +112,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     startTimeoutMs: limits.startTimeoutMs,
     orderTimeoutMs: limits.orderTimeoutMs,
   });
-  const metrics = createMetrics({ fleet, reader, clock, silence });
+  const metrics = createMetrics({ fleet, reader, clock, silence, discovery: () => knownAgents.discovery() });
   const streams = createSlots(limits.streamsMax, "streams");
   const service = controlPlaneService({
     clock,
@@ -125,7 +147,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
   };
   const withoutGrpc: ConnectRouterOptions = { ...rpcOptions, grpc: false };
   const rpc = rpcOverFetch((router) => void router.service(ControlPlaneService, service, withoutGrpc));
-  const pages = createPages({ reader, metrics, entropy, token });
+  const pages = createPages({ reader, knownAgents, metrics, entropy, token });
 
   return {
     routes: (router) => void router.service(ControlPlaneService, service, rpcOptions),
@@ -138,33 +160,31 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     close: () => {
       closing.abort();
       endDoubles();
-      return Promise.resolve();
+      return knownAgents.close();
     },
   };
 }
 
 type PagesDeps = {
   readonly reader: FleetReader;
+  readonly knownAgents: KnownAgents;
   readonly metrics: Metrics;
   readonly entropy: Entropy;
   readonly token: string | undefined;
 };
 
 /** What is neither gateway nor RPC. Health needs no token: a load balancer has none. */
-function createPages({ reader, metrics, entropy, token }: PagesDeps): Hono {
+function createPages({ reader, knownAgents, metrics, entropy, token }: PagesDeps): Hono {
   const check = token === undefined ? undefined : createTokenCheck(token);
   const pages = new Hono();
   pages.get("/healthz", (context) => context.json({ status: "ok" }));
   pages.get("/readyz", (context) => {
-    const rebuilding = reader
-      .rebuildingNodes()
-      .map(({ nodeId }) => nodeId)
-      .sort();
-    if (!reader.isRebuilding()) return context.json({ status: "ready", rebuilding });
-    return context.json(
-      { status: rebuilding.length > 0 ? "rebuilding" : "waiting for first reports", rebuilding },
-      503,
-    );
+    const rebuilding = [...reader.rebuildingNodes().map(({ nodeId }) => nodeId), ...knownAgents.awaited()].sort();
+    const health = knownAgents.discovery();
+    // Without its discovery store a control plane goes on with what it knows: that is worth saying, and no reason to be taken out.
+    const said = { rebuilding, ...(health === undefined ? {} : { discovery: health }) };
+    if (!reader.isRebuilding()) return context.json({ status: "ready", ...said });
+    return context.json({ status: rebuilding.length > 0 ? "rebuilding" : "waiting for first reports", ...said }, 503);
   });
   pages.get("/metrics", async (context) => {
     const presented = tokenFromAuthorization(context.req.header("authorization") ?? null);

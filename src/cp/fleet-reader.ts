@@ -33,6 +33,8 @@ export type FleetReaderDeps = {
   readonly fleet: Fleet;
   readonly clock: Clock;
   readonly silence: SilencePolicy;
+  /** Agents that are known by address and have not said anything yet. Default: none. */
+  readonly awaited?: () => readonly string[];
 };
 
 /** Makes a reader. It counts as new from now until one report interval has passed. */
@@ -71,7 +73,7 @@ export function createFleetReader(deps: FleetReaderDeps): FleetReader {
     isRebuilding() {
       const whole = [...fleet.nodes()].some((node) => node.fold.coverage !== undefined);
       if (!whole && steadyMs() - startedMs < silence.suspectAfterMs) return true;
-      return rebuildingNodes().length > 0;
+      return rebuildingNodes().length > 0 || (deps.awaited?.() ?? []).length > 0;
     },
   };
 }

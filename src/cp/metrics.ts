@@ -3,6 +3,7 @@ import { InstanceState, InstanceStateSchema } from "../gen/wasmatrix/v1/instance
 import { FactKind } from "../gen/wasmatrix/v1/fact_pb.ts";
 import { NodeState, NodeStateSchema } from "../gen/wasmatrix/v1/node_pb.ts";
 import type { Clock } from "../clock.ts";
+import type { DiscoveryHealth } from "../discovery/discovery-store.ts";
 import type { RpcCallMeasure } from "../rpc/server-interceptors.ts";
 import { nodeStateAt, type SilencePolicy } from "./fleet-view.ts";
 import type { FleetReader } from "./fleet-reader.ts";
@@ -24,6 +25,8 @@ export type MetricsDeps = {
   readonly reader: FleetReader;
   readonly clock: Clock;
   readonly silence: SilencePolicy;
+  /** Health of the discovery store, if there is one. */
+  readonly discovery?: () => DiscoveryHealth | undefined;
 };
 
 /** Upper bounds of the latency histogram, in seconds. */
@@ -67,6 +70,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
         ...family("wasmatrix_nodes_rebuilding", "gauge", "Nodes whose first whole snapshot is awaited.", [
           ["", deps.reader.rebuildingNodes().length],
         ]),
+        ...discoveryFamily(deps.discovery?.()),
         ...family("wasmatrix_instance_restarts_total", "counter", "Restarts reported since this process began.", [
           ["", restarts],
         ]),
@@ -83,6 +87,13 @@ export function createMetrics(deps: MetricsDeps): Metrics {
         "",
       ].join("\n"),
   };
+}
+
+function discoveryFamily(health: DiscoveryHealth | undefined): string[] {
+  if (health === undefined) return [];
+  return family("wasmatrix_discovery_reached", "gauge", "Whether the discovery store answered when it was last asked.", [
+    ["", health.kind === "reached" ? 1 : 0],
+  ]);
 }
 
 type Sample = readonly [labels: string, value: number];

@@ -3,6 +3,8 @@ import type { Transport } from "@connectrpc/connect";
 import { connectNodeAdapter, createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { reasonName, Reason } from "../../fault.ts";
 import { systemClock, systemEntropy, type Clock, type Entropy } from "../../clock.ts";
+import { openDirectory } from "../../discovery/directory.ts";
+import { openEtcd3Store, type EtcdOptions } from "../../etcd/etcd3-store.ts";
 import { assertMayBind, isLoopback } from "../../listen/bind-rule.ts";
 import { listenOnePort } from "../../listen/one-port.ts";
 import { cutStalledBody } from "../../listen/stalled-body.ts";
@@ -24,6 +26,14 @@ export type ControlPlaneOptions = {
   readonly token?: string;
   /** How often agents are asked to report. Default 5 s. */
   readonly reportIntervalMs?: number;
+  /** More silence than this makes a node suspect. Default: one and a half report intervals. */
+  readonly suspectAfterMs?: number;
+  /** More silence than this makes it lost. Default: 10 s, or two report intervals if that is longer. */
+  readonly lostAfterMs?: number;
+  /** Base URLs of agents that are asked for their reports, besides those that report by themselves. */
+  readonly agents?: readonly string[];
+  /** Where agents are named. */
+  readonly etcd?: EtcdOptions;
   readonly limits?: Partial<ControlPlaneLimits>;
   readonly log: Log;
   readonly clock?: Clock;
@@ -46,10 +56,19 @@ export async function serveControlPlane(options: ControlPlaneOptions): Promise<R
   const { log, token, host = "127.0.0.1", port = PORT_DEFAULT } = options;
   assertMayBind({ host, token, what: "the control plane", hostFlag: "--host" });
   const dialler = createDialler(token);
+  const { clock = systemClock, entropy = systemEntropy, suspectAfterMs, lostAfterMs } = options;
+  const store = options.etcd === undefined ? undefined : openEtcd3Store(options.etcd);
   const controlPlane = createControlPlane({
-    clock: options.clock ?? systemClock,
-    entropy: options.entropy ?? systemEntropy,
+    clock,
+    entropy,
     log,
+    silence: {
+      ...(suspectAfterMs === undefined ? {} : { suspectAfterMs }),
+      ...(lostAfterMs === undefined ? {} : { lostAfterMs }),
+    },
+    staticAgents: options.agents,
+    openDirectory:
+      store === undefined ? undefined : (onNodes) => openDirectory({ store, clock, entropy, log, onNodes }),
     token,
     dial: dialler.dial,
     fetch: (url, init) => fetch(url, init),
@@ -81,6 +100,7 @@ export async function serveControlPlane(options: ControlPlaneOptions): Promise<R
   let closed: Promise<void> | undefined;
   const close = async (graceMs?: number): Promise<void> => {
     await controlPlane.close();
+    await store?.close();
     await onePort.close(graceMs);
     dialler.close();
   };
