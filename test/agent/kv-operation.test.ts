@@ -47,6 +47,13 @@ describe("key-value operations", () => {
       kind: "setMany",
       entries: [["a", value]],
     });
+    expect(callOf({ operation: { case: "compareAndSwap", value: { key: "k", value } } })).toEqual({
+      kind: "compareAndSwap",
+      bucket: "default",
+      key: "k",
+      expected: undefined,
+      value,
+    });
     expect(() => callOf({})).toThrow(expect.objectContaining({ reason: Reason.INVALID_REQUEST }));
   });
 
@@ -61,6 +68,13 @@ describe("key-value operations", () => {
     expect(kvResultFromAnswer({ kind: "sum", sum: 5n }).result).toEqual({ case: "sum", value: 5n });
     expect(kvResultFromAnswer({ kind: "page", page: { keys: ["a"], cursor: undefined } }).result).toMatchObject({
       value: { keys: ["a"], cursor: "" },
+    });
+    expect(kvResultFromAnswer({ kind: "swap", swap: { isSwapped: true } }).result).toMatchObject({
+      case: "swap",
+      value: { swapped: true },
+    });
+    expect(kvResultFromAnswer({ kind: "swap", swap: { isSwapped: false, current: value } }).result).toMatchObject({
+      value: { swapped: false, current: value },
     });
     expect(kvResultFromAnswer({ kind: "values", values: [value, undefined] }).result).toMatchObject({
       case: "values",

@@ -53,6 +53,24 @@ describe("a line splitter", () => {
 });
 
 describe("a log buffer", () => {
+  test("takes structured lines with their level, cut where output is, among the others", () => {
+    const buffer = createLogBuffer();
+    buffer.write("stdout", bytes("plain"), 1);
+    buffer.log("warn", "db: slow\r\n\nvery", 2);
+    buffer.log("error", "€".repeat(5_000), 3);
+    buffer.endRun(4);
+    const lines = buffer.lines(all);
+    expect(lines.map(({ stream, level }) => `${stream} ${level}`)).toEqual([
+      "logging warn",
+      "logging warn",
+      "logging warn",
+      "logging error",
+      "logging error",
+      "stdout ",
+    ]);
+    expect(lines.map(({ text }) => text.length)).toEqual([8, 0, 4, 4_096, 904, 5]);
+  });
+
   test("numbers lines and gives the last ones, or those after a number", () => {
     const buffer = createLogBuffer();
     buffer.write("stdout", bytes("one\ntwo\n"), 5);

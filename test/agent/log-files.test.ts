@@ -55,6 +55,14 @@ describe("log files", () => {
   });
 });
 
+test("log files keep the level of structured lines, and read lines of before there were any", () => {
+  const files = openLogFiles({ dir, log: silentLog });
+  const structured = { timeMs: 5, stream: "logging" as const, text: "db: slow", level: "warn" };
+  files.append("a1", [structured]);
+  appendFileSync(join(dir, "a1.log"), '[6,"stdout","old"]\n[7,"elsewhere","x"]\n');
+  expect(files.read("a1")).toEqual([structured, { timeMs: 6, stream: "stdout", text: "old", level: "" }]);
+});
+
 describe("the logs of a node with files", () => {
   const open = (clock = createVirtualClock()) => ({
     clock,
