@@ -81,7 +81,10 @@ const HINTS: Readonly<Partial<Record<Reason, string>>> = {
   [Reason.NODE_AT_CAPACITY]: "stop something, or see free room with: wasmatrix nodes",
   [Reason.NO_NODE_FITS]: "see nodes, their state and their room with: wasmatrix nodes",
   [Reason.NODE_NOT_FOUND]: "list nodes with: wasmatrix nodes",
-  [Reason.CAPABILITY_DENIED]: "grant it with: wasmatrix grant ID --allow-kv=BUCKET",
+  [Reason.CAPABILITY_DENIED]: "see what it may do with: wasmatrix inspect, and grant more with: wasmatrix grant",
+  [Reason.NOT_SHARED]:
+    "share it where the node is started, with --share-folder or --share-env; see what nodes share with: wasmatrix nodes --json",
+  [Reason.FUNCTION_NOT_FOUND]: "see the functions of a module with: wasmatrix inspect FILE.wasm",
   [Reason.UNAUTHENTICATED]: "give the right token by --token, WASMATRIX_TOKEN or the config file",
   [Reason.IDEMPOTENCY_CONFLICT]: "choose another --idempotency-key",
   [Reason.UNIMPLEMENTED]: "what answers there is no control plane of this version; check --address",

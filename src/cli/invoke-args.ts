@@ -16,12 +16,12 @@ export function argsJsonFromText(text: string): string {
     value = JSON.parse(text);
   } catch (error) {
     throw new UsageError(
-      `Cannot read --json-args: ${error instanceof Error ? error.message : String(error)}`,
-      "write it like --json-args '[1, \"2\"]'",
+      `Cannot read --args-json: ${error instanceof Error ? error.message : String(error)}`,
+      "write it like --args-json '[1, \"2\"]'",
     );
   }
   if (!Array.isArray(value))
-    throw new UsageError("Cannot read --json-args: it is not a JSON array", "write it like --json-args '[1, \"2\"]'");
+    throw new UsageError("Cannot read --args-json: it is not a JSON array", "write it like --args-json '[1, \"2\"]'");
   return text;
 }
 

@@ -36,20 +36,28 @@ export async function chooseModule(text: string, options: ModuleChoiceOptions): 
   }
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text))
     throw new UsageError(`Cannot use module "${text}": only http and https URLs are fetched`);
-  const bytes = await readFileBounded(text, {
-    what: "module",
-    maxBytes: MODULE_MAX_BYTES,
-    tooLarge: Reason.MODULE_TOO_LARGE,
-    signal: options.signal,
-  });
-  if (bytes.length === 0) throw new UsageError(`Cannot read module ${text}: it is empty`);
-  const actual = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+  const { bytes, digest: actual } = await readModuleFile(text, { shownPath: text, signal: options.signal });
   if (digest !== "" && actual !== digest) {
     throw fault(Reason.MODULE_DIGEST_MISMATCH, `Cannot start ${text}: it has digest ${actual}, not ${digest}`, {
       subject: digest,
     });
   }
   return { kind: "bytes", digest: actual, bytes };
+}
+
+/** Reads the file of a module. Throws `UsageError` that names `shownPath`, or `MODULE_TOO_LARGE`. */
+export async function readModuleFile(
+  path: string,
+  options: { readonly shownPath: string; readonly signal: AbortSignal },
+): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly digest: string }> {
+  const bytes = await readFileBounded(path, {
+    ...options,
+    what: "module",
+    maxBytes: MODULE_MAX_BYTES,
+    tooLarge: Reason.MODULE_TOO_LARGE,
+  });
+  if (bytes.length === 0) throw new UsageError(`Cannot read module ${options.shownPath}: it is empty`);
+  return { bytes, digest: `sha256:${createHash("sha256").update(bytes).digest("hex")}` };
 }
 
 function digestNamed(text: string): string {

@@ -19,6 +19,12 @@ const OTHER = "Other:";
 
 const COMMANDS: readonly CommandEntry[] = [
   { name: "run", group: RUNNING, summary: "start an instance of a module", load: () => import("./commands/run.ts") },
+  {
+    name: "init",
+    group: RUNNING,
+    summary: "write a manifest for wasmatrix run",
+    load: () => import("./commands/init.ts"),
+  },
   { name: "stop", group: RUNNING, summary: "stop instances", load: () => import("./commands/stop.ts") },
   {
     name: "invoke",
@@ -42,7 +48,7 @@ const COMMANDS: readonly CommandEntry[] = [
   {
     name: "inspect",
     group: LOOKING,
-    summary: "show all that is known of an instance",
+    summary: "show all that is known of an instance, or what a module is",
     load: () => import("./commands/inspect.ts"),
   },
   { name: "logs", group: LOOKING, summary: "show what an instance writes", load: () => import("./commands/logs.ts") },

@@ -3,7 +3,7 @@ import { fromJson } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterEach, describe, expect, test } from "vitest";
 import { factLine } from "../../src/cli/commands/facts.ts";
-import { detailsOf } from "../../src/cli/commands/inspect.ts";
+import { detailsOf } from "../../src/cli/instance-details.ts";
 import { Interrupt } from "../../src/cli/cli-io.ts";
 import { enumFromWord, wordFromEnum } from "../../src/cli/enum-word.ts";
 import { stateText } from "../../src/cli/instance-text.ts";

@@ -49,7 +49,8 @@ describe("completion in bash", () => {
   });
 
   test("offers instances and nodes where they belong", async () => {
-    expect(await offered("inspect", "")).toEqual(["abc123", "hello"]);
+    expect(await offered("inspect", "")).toEqual(["abc123", "hello", "wasmatrix.bash"]);
+    expect(await offered("logs", "")).toEqual(["abc123", "hello"]);
     expect(await offered("stop", "hello", "a")).toEqual(["abc123"]);
     expect(await offered("invoke", "hello", "")).toEqual([""]);
     expect(await offered("facts", "--instance", "h")).toEqual(["hello"]);

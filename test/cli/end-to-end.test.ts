@@ -74,7 +74,7 @@ describe("an HTTP service", () => {
 
     const inspected = await fleet.cli(["inspect", "visits"]);
     expect(inspected.stdout).toMatch(/^state: +running$/m);
-    expect(inspected.stdout).toMatch(/^denied: +[1-9]/m);
+    expect(inspected.stdout).toMatch(/^refused: +[1-9]/m);
     const document: unknown = JSON.parse((await fleet.cli(["inspect", "visits", "--json"])).stdout);
     expect(document).toMatchObject({
       id,
@@ -222,7 +222,7 @@ describe("a module with functions", () => {
     const run = await fleet.cli(["run", exampleFile("functions"), "--name", "calc"]);
     expect(run).toMatchObject({ code: 0, stderr: "" });
     expect(await fleet.cli(["invoke", "calc", "add", "2", "-3"])).toEqual({ code: 0, stdout: "-1\n", stderr: "" });
-    const json = await fleet.cli(["invoke", "calc", "add", "--json-args", "[2, 3]", "--json"]);
+    const json = await fleet.cli(["invoke", "calc", "add", "--args-json", "[2, 3]", "--json"]);
     expect(JSON.parse(json.stdout)).toEqual({ results: [5], instanceId: run.stdout.trim() });
     expect(await fleet.cli(["invoke", "calc", "nosuch"])).toMatchObject({ code: 3, stdout: "" });
     expect(await fleet.cli(["invoke", "calc", "add", "two", "3"])).toMatchObject({ code: 2, stdout: "" });

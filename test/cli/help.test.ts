@@ -7,6 +7,7 @@ import { createCapturedIo, runCaptured } from "./captured-io.ts";
 
 const NAMES = [
   "run",
+  "init",
   "stop",
   "invoke",
   "grant",

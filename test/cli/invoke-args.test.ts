@@ -37,7 +37,7 @@ describe("the arguments of invoke", () => {
     );
   });
 
-  test("--json-args is passed on letter by letter if it is an array", () => {
+  test("--args-json is passed on letter by letter if it is an array", () => {
     expect(argsJsonFromText("[ 9007199254740993 ]")).toBe("[ 9007199254740993 ]");
     expect(() => argsJsonFromText("{}")).toThrow("not a JSON array");
     expect(() => argsJsonFromText("[1,")).toThrow(UsageError);

@@ -22,7 +22,7 @@ const DIGEST = `sha256:${"a".repeat(64)}`;
 test.each([
   [["pss"], "unknown command 'pss'", "did you mean ps?"],
   [["ps", "--al"], "unknown option '--al'", "did you mean --all?"],
-  [["inspect"], "missing required argument 'instance'", "--help"],
+  [["inspect"], "missing required argument 'instance-or-file'", "--help"],
   [["inspect", "a", "b"], "too many arguments", "--help"],
   [
     ["run", "a.wasm", "--memory", "64M"],
@@ -52,6 +52,8 @@ test.each([
   [["run", "a.wasm", "--config-file", "FOLDER/none.json"], "none.json: there is no such file", ""],
   [["run", "-f", "FOLDER/none.json"], "none.json: there is no such file", ""],
   [["run", "-f", "FOLDER/bad.json"], 'bad.json:3: limits.memory: "M" is not a unit', ""],
+  [["inspect", "FOLDER/none.wasm"], "there is no such file", ""],
+  [["inspect", "FOLDER"], "it is a folder", ""],
   [["run"], "there is no wasmatrix.json in this folder", "wasmatrix init"],
   [["run", "a.wasm", "--env", "A"], "A=VALUE", "--help"],
   [["run", "a.wasm", "--count", "0"], "a whole number from 1 to 10000", "--help"],
@@ -72,8 +74,8 @@ test.each([
   [["run", DIGEST, "--digest", `sha256:${"b".repeat(64)}`], "--digest says another", "leave --digest out"],
   [["ps", "--state", "asleep"], "there are starting, running", "--help"],
   [["logs", "a", "-n", "0"], "a whole number from 1", "--help"],
-  [["invoke", "a", "f", "1", "--json-args", "[]"], "both as words and by --json-args", "one of them"],
-  [["invoke", "a", "f", "--json-args", "{"], "Cannot read --json-args", "write it like"],
+  [["invoke", "a", "f", "1", "--args-json", "[]"], "both as words and by --args-json", "one of them"],
+  [["invoke", "a", "f", "--args-json", "{"], "Cannot read --args-json", "write it like"],
   [["grant", "a"], "nothing is named", "--allow-kv"],
   [["revoke", "a"], "nothing is named", "--allow-kv"],
   [["ps", "--address", "ftp://x"], "only http and https are spoken", "write it like"],

@@ -1,7 +1,6 @@
 /** `wasmatrix agent`. */
 import { resolve } from "node:path";
 import { baseUrlFromText } from "../address.ts";
-import { bytesFromText } from "../byte-size.ts";
 import { addExamples, parsedFlag, repeatedFlag, type CommandContext, type CommandModule } from "../command-context.ts";
 import { lineText } from "../json-output.ts";
 import { withKeyValue } from "../key-value-flag.ts";
@@ -12,23 +11,21 @@ import {
   servingToken,
   type ServingFlags,
 } from "../serving.ts";
+import { addNodeFlags, agentOptionsFromFlags, type NodeFlags } from "../node-flags.ts";
 import { packageVersion } from "../package-version.ts";
 import { UsageError } from "../usage-error.ts";
-import { portFromText, wholeNumberFromText } from "../whole-number.ts";
+import { portFromText } from "../whole-number.ts";
 
-type AgentFlags = ServingFlags & {
-  readonly controlPlane?: readonly string[];
-  readonly data: string;
-  readonly port?: number;
-  readonly ingressPort?: number;
-  readonly advertise?: string;
-  readonly nodeId?: string;
-  readonly label?: Readonly<Record<string, string>>;
-  readonly instancesMax?: number;
-  readonly memoryMax?: number;
-};
-
-const INSTANCES_MAX = 12_000;
+type AgentFlags = ServingFlags &
+  NodeFlags & {
+    readonly controlPlane?: readonly string[];
+    readonly data: string;
+    readonly port?: number;
+    readonly ingressPort?: number;
+    readonly advertise?: string;
+    readonly nodeId?: string;
+    readonly label?: Readonly<Record<string, string>>;
+  };
 
 /** Starts a node agent. */
 export const define: CommandModule["define"] = (command, context) => {
@@ -50,9 +47,8 @@ export const define: CommandModule["define"] = (command, context) => {
       ),
     )
     .option("--node-id <id>", "name of the node (default: kept in the data folder)")
-    .addOption(parsedFlag("--label <key=value>", "label of the node, for placement (repeatable)", withKeyValue))
-    .addOption(parsedFlag("--instances-max <n>", "most live instances", wholeNumberFromText(1, INSTANCES_MAX)))
-    .addOption(parsedFlag("--memory-max <size>", "most memory of all instances together, such as 4GiB", bytesFromText));
+    .addOption(parsedFlag("--label <key=value>", "label of the node, for placement (repeatable)", withKeyValue));
+  addNodeFlags(command, { workDir: context.io.workDir, sharedByDefault: "none" }).optionsGroup("Serving:");
   addServingFlags(command, "info").action(async (flags: AgentFlags) => serve(context, flags));
   addExamples(command, [
     ["agent --control-plane http://127.0.0.1:7420", "on the machine of the control plane"],
@@ -61,6 +57,10 @@ export const define: CommandModule["define"] = (command, context) => {
       "on another machine",
     ],
     ["agent --control-plane http://127.0.0.1:7420 --label zone=eu --memory-max 4GiB", "with a label and less room"],
+    [
+      "agent --control-plane http://127.0.0.1:7420 --share-folder /srv/data --share-env LANG,TZ",
+      "with a folder and variables that instances may be granted",
+    ],
   ]);
 };
 
@@ -90,8 +90,7 @@ async function serve(context: CommandContext, flags: AgentFlags): Promise<void> 
     ...(token === undefined ? {} : { token }),
     ...(flags.nodeId === undefined ? {} : { nodeId: flags.nodeId }),
     ...(flags.label === undefined ? {} : { labels: { ...flags.label } }),
-    ...(flags.instancesMax === undefined ? {} : { instancesMax: flags.instancesMax }),
-    ...(flags.memoryMax === undefined ? {} : { memoryMaxBytes: flags.memoryMax }),
+    ...agentOptionsFromFlags(flags, []),
   });
   const { nodeId, url, ingressUrl } = agent;
   await io.stdout.write(

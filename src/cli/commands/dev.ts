@@ -9,6 +9,7 @@ import { createSession } from "../control-plane-session.ts";
 import { ensureExample, EXAMPLE_NAME } from "../example-instance.ts";
 import { stateText } from "../instance-text.ts";
 import { lineText } from "../json-output.ts";
+import { addNodeFlags, agentOptionsFromFlags, type NodeFlags } from "../node-flags.ts";
 import { packageVersion } from "../package-version.ts";
 import { servedUrls } from "../served-urls.ts";
 import {
@@ -23,13 +24,14 @@ import {
 import { detailsText } from "../table.ts";
 import { portFromText } from "../whole-number.ts";
 
-type DevFlags = ServingFlags & {
-  readonly port?: number;
-  readonly agentPort?: number;
-  readonly ingressPort?: number;
-  readonly data: string;
-  readonly example?: boolean;
-};
+type DevFlags = ServingFlags &
+  NodeFlags & {
+    readonly port?: number;
+    readonly agentPort?: number;
+    readonly ingressPort?: number;
+    readonly data: string;
+    readonly example?: boolean;
+  };
 
 /** Starts a control plane and an agent that belong together. */
 export const define: CommandModule["define"] = (command, context) => {
@@ -44,6 +46,9 @@ export const define: CommandModule["define"] = (command, context) => {
     )
     .option("--data <folder>", "where journal, key-value data and modules are kept", "./.wasmatrix")
     .option("--example", `start the example service as "${EXAMPLE_NAME}", unless it lives already`);
+  addNodeFlags(command, { workDir: context.io.workDir, sharedByDefault: "the working folder" }).optionsGroup(
+    "Serving:",
+  );
   addServingFlags(command, "warn").action(async (flags: DevFlags) => serve(context, flags));
   addExamples(command, [
     ["dev", "then, in another terminal: wasmatrix run app.wasm --name app"],
@@ -80,6 +85,7 @@ async function serve(context: CommandContext, flags: DevFlags): Promise<void> {
       ...common,
       dataDir,
       softwareVersion: packageVersion(),
+      ...agentOptionsFromFlags(flags, [io.workDir]),
       controlPlanes: [controlPlane.url],
       log: log.with({ part: "agent" }),
       ...(flags.agentPort === undefined ? {} : { port: flags.agentPort }),

@@ -1,5 +1,7 @@
 /** `wasmatrix invoke`. */
-import { argsJsonFromText, argsJsonFromWords } from "../invoke-args.ts";
+import { Reason } from "../../fault.ts";
+import { readStreamBounded } from "../bounded-read.ts";
+import type { CliIo } from "../cli-io.ts";
 import {
   addClientFlags,
   addExamples,
@@ -9,18 +11,25 @@ import {
 } from "../command-context.ts";
 import { openSession } from "../control-plane-session.ts";
 import { INSTANCE_HELP } from "../instance-argument.ts";
+import { argsJsonFromText, argsJsonFromWords } from "../invoke-args.ts";
 import { documentText } from "../json-output.ts";
 import { UsageError } from "../usage-error.ts";
 
-type InvokeFlags = ClientFlags & { readonly jsonArgs?: string };
+type InvokeFlags = ClientFlags & { readonly argsJson?: string };
+
+/** As much as the contract lets through. */
+const ARGS_MAX_BYTES = 1024 * 1024;
 
 /** Calls an exported function and prints each result on a line. */
 export const define: CommandModule["define"] = (command, context) => {
   command
+    .description(
+      'Call an exported function of an instance and print each result as JSON on a line, texts as they are. Records are JSON objects, variants {"case": value}, options null or the value, 64-bit integers texts of digits; docs/guests.md has all of it.',
+    )
     .argument("<instance>", INSTANCE_HELP)
-    .argument("<function>", "name of the exported function")
-    .argument("[args...]", "each a JSON value, or else a string")
-    .option("--json-args <array>", "all arguments as one JSON array instead");
+    .argument("<function>", "the exported function; of a component interface#function, with or without the version")
+    .argument("[args...]", "each a JSON value, or else a text")
+    .option("--args-json <array>", "all arguments as one JSON array instead; - reads it from standard input");
   addClientFlags(command).action(async (instance: string, name: string, words: string[], flags: InvokeFlags) =>
     invoke(context, { instance, name, words }, flags),
   );
@@ -28,7 +37,12 @@ export const define: CommandModule["define"] = (command, context) => {
     ["invoke calc add 2 3", "numbers as they are"],
     ["invoke calc add -- -2 3", "behind -- nothing is taken for a flag"],
     ["invoke calc square 9007199254740993", "64-bit integers, too"],
-    ["invoke calc add --json-args '[2, 3]'", "all arguments at once"],
+    [
+      'invoke shop \'example:shop/cart#total\' \'[{"sku": "a1", "count": 2}]\'',
+      "a function of a component, with records",
+    ],
+    ["invoke calc add --args-json '[2, 3]'", "all arguments at once"],
+    ["invoke shop 'example:shop/cart#total' --args-json - < cart.json", "from a file"],
   ]);
 };
 
@@ -36,9 +50,12 @@ type Invocation = { readonly instance: string; readonly name: string; readonly w
 
 async function invoke(context: CommandContext, invocation: Invocation, flags: InvokeFlags): Promise<void> {
   const { instance, name, words } = invocation;
-  if (flags.jsonArgs !== undefined && words.length > 0)
-    throw new UsageError("Cannot take arguments both as words and by --json-args", "use one of them");
-  const argsJson = flags.jsonArgs === undefined ? argsJsonFromWords(words) : argsJsonFromText(flags.jsonArgs);
+  if (flags.argsJson !== undefined && words.length > 0)
+    throw new UsageError("Cannot take arguments both as words and by --args-json", "use one of them");
+  const argsJson =
+    flags.argsJson === undefined
+      ? argsJsonFromWords(words)
+      : argsJsonFromText(flags.argsJson === "-" ? await readArgs(context.io) : flags.argsJson);
   const session = await openSession(context, flags);
   // No time of our own: the instance's call timeout bounds it.
   const answer = await session.client.invokeInstance({ instance, function: name, argsJson }, session.call());
@@ -49,4 +66,9 @@ async function invoke(context: CommandContext, invocation: Invocation, flags: In
         .map((result: unknown) => `${typeof result === "string" ? result : JSON.stringify(result)}\n`)
         .join("");
   await context.io.stdout.write(text);
+}
+
+async function readArgs(io: CliIo): Promise<string> {
+  const options = { what: "arguments", maxBytes: ARGS_MAX_BYTES, tooLarge: Reason.BODY_TOO_LARGE, signal: io.signal };
+  return new TextDecoder().decode(await readStreamBounded(io.stdin, options));
 }

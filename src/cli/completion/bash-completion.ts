@@ -65,6 +65,8 @@ function reply(value: CompletionValue): string {
     case "instances":
     case "nodes":
       return `COMPREPLY=( $(compgen -W "$(wasmatrix __complete ${value.kind} 2>/dev/null)" -- "$cur") )`;
+    case "instances-or-files":
+      return 'COMPREPLY=( $(compgen -W "$(wasmatrix __complete instances 2>/dev/null)" -- "$cur") $(compgen -f -- "$cur") )';
     case "files":
       return 'COMPREPLY=( $(compgen -f -- "$cur") )';
     case "folders":

@@ -6,7 +6,7 @@ import { wordsOfEnum } from "../enum-word.ts";
 /** What may stand at a place: words that are known, or what the shell or the control plane knows. */
 export type CompletionValue =
   | { readonly kind: "words"; readonly words: readonly string[] }
-  | { readonly kind: "files" | "folders" | "instances" | "nodes" | "nothing" };
+  | { readonly kind: "files" | "folders" | "instances" | "instances-or-files" | "nodes" | "nothing" };
 
 /** A flag of a command. */
 export type CompletionFlag = {
@@ -68,6 +68,8 @@ function valueOf(placeholder: string, choices: readonly string[] | undefined): C
   switch (placeholder) {
     case "instance":
       return { kind: "instances" };
+    case "instance-or-file":
+      return { kind: "instances-or-files" };
     case "node":
       return { kind: "nodes" };
     case "file":

@@ -33,6 +33,8 @@ function valueWords(value: CompletionValue): string {
     case "instances":
     case "nodes":
       return `-a ${quoted(`(wasmatrix __complete ${value.kind} 2>/dev/null)`)}`;
+    case "instances-or-files":
+      return `-F -a ${quoted("(wasmatrix __complete instances 2>/dev/null)")}`;
     case "files":
       return "-F";
     case "folders":

@@ -56,6 +56,8 @@ function action(value: CompletionValue): string {
     case "instances":
     case "nodes":
       return `_wasmatrix_${value.kind}`;
+    case "instances-or-files":
+      return "{_wasmatrix_instances; _files}";
     case "files":
       return "_files";
     case "folders":

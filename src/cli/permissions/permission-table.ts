@@ -1,0 +1,49 @@
+/** What an instance may do, may not do, and has tried, with counts, for people. Pure. */
+import {
+  CapabilityType,
+  type Assignment,
+  type Instance,
+  type PermissionUse,
+} from "../../gen/wasmatrix/v1/instance_pb.ts";
+
+/** One permission of an instance. */
+export type PermissionRow = {
+  /** `granted` and `denied` by an assignment, `missing` if no assignment speaks of it and it was asked for. */
+  readonly standing: "granted" | "denied" | "missing";
+  readonly permission: string;
+  /** For kv; otherwise empty. */
+  readonly bucket: string;
+  /** Empty if it is the only one of its kind. */
+  readonly provider: string;
+  readonly usedCount: bigint;
+  readonly refusedCount: bigint;
+};
+
+/** Granted ones first, then denied ones, then those that were asked for in vain. */
+export function permissionRows(instance: Pick<Instance, "assignments" | "permissionUses">): PermissionRow[] {
+  const left = new Set(instance.permissionUses);
+  const rows = (standing: "granted" | "denied", assignment: Assignment): PermissionRow[] => {
+    const bucket = assignment.type === CapabilityType.KV ? assignment.bucket || "default" : "";
+    const permissions = standing === "granted" ? assignment.permissions : assignment.deniedPermissions;
+    return permissions.map((permission) => {
+      const use = instance.permissionUses.find((one) => one.permission === permission && (one.bucket || "") === bucket);
+      // A permission that stands in both lists has one count: it is shown where it has its effect.
+      const isCounted =
+        use !== undefined && (standing === "denied" || !assignment.deniedPermissions.includes(permission));
+      if (isCounted) left.delete(use);
+      return rowOf({ standing, permission, bucket, provider: assignment.providerId }, isCounted ? use : undefined);
+    });
+  };
+  const { assignments } = instance;
+  return [
+    ...assignments.flatMap((assignment) => rows("granted", assignment)),
+    ...assignments.flatMap((assignment) => rows("denied", assignment)),
+    ...[...left].map((use) =>
+      rowOf({ standing: "missing", permission: use.permission, bucket: use.bucket, provider: "" }, use),
+    ),
+  ];
+}
+
+function rowOf(row: Omit<PermissionRow, "usedCount" | "refusedCount">, use: PermissionUse | undefined): PermissionRow {
+  return { ...row, usedCount: use?.usedCount ?? 0n, refusedCount: use?.deniedCount ?? 0n };
+}
