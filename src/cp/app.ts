@@ -29,6 +29,7 @@ import { rpcOverFetch } from "./rpc-over-fetch.ts";
 import { controlPlaneService } from "./services/control-plane-service.ts";
 import { createSlots } from "../rpc/slots.ts";
 import { createOrdersUnderWay, placementNodes } from "./start/placement-nodes.ts";
+import { reservePlacement } from "./start/reservations.ts";
 import { createInstanceStarter } from "./start/start-instance.ts";
 import { takeReport } from "./take-report.ts";
 
@@ -107,6 +108,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     echo,
     entropy,
     underWay,
+    reserve: (order, call) => reservePlacement({ fleet, agents, timeoutMs: limits.reservationTimeoutMs }, order, call),
     placementNodes: (name) => placementNodes({ fleet, clock, silence, underWay }, name),
     slots: createSlots(limits.startsMax, "starts"),
     startTimeoutMs: limits.startTimeoutMs,

@@ -19,6 +19,8 @@ export type ControlPlaneLimits = FleetLimits & {
   readonly startsMax: number;
   /** Order to start, stop grace excluded. Compiling a large component takes long. Default 120 s. */
   readonly startTimeoutMs: number;
+  /** For a node to say where a key was placed before. Default 2 s. */
+  readonly reservationTimeoutMs: number;
   /** Any other order. Default 30 s. */
   readonly orderTimeoutMs: number;
   /** Longest call of an exported function, queueing included. Default 300 s. */
@@ -39,6 +41,7 @@ export const CONTROL_PLANE_LIMITS: ControlPlaneLimits = {
   moduleMaxBytes: 64 * 1024 ** 2,
   moduleCacheMaxBytes: 256 * 1024 ** 2,
   moduleFetchTimeoutMs: 60_000,
+  reservationTimeoutMs: 2_000,
   uploadIdleTimeoutMs: 60_000,
   moduleTransfersMax: 4,
   streamsMax: 256,

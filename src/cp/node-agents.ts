@@ -3,6 +3,7 @@ import { createClient, type Client, type Transport } from "@connectrpc/connect";
 import type { Clock } from "../clock.ts";
 import { fault, isFault, Reason, type Fault } from "../fault.ts";
 import { NodeAgentService } from "../gen/wasmatrix/v1/node_agent_pb.ts";
+import { NodeFleetService } from "../gen/wasmatrix/v1/node_fleet_pb.ts";
 import { NodeState } from "../gen/wasmatrix/v1/node_pb.ts";
 import { RemoteFault } from "../rpc/fault-to-connect.ts";
 import { faultTransport } from "../rpc/fault-transport.ts";
@@ -12,6 +13,9 @@ import type { Fleet } from "./fleet.ts";
 /** A client of one agent; every failure of its calls is a `Fault`. */
 export type AgentClient = Client<typeof NodeAgentService>;
 
+/** A client of what one agent does for the fleet; every failure of its calls is a `Fault`. */
+export type FleetAgentClient = Client<typeof NodeFleetService>;
+
 /** The agents of the fleet. */
 export interface NodeAgents {
   /**
@@ -19,6 +23,8 @@ export interface NodeAgents {
    * dialled or does not answer), or what the agent answered. `doing` begins the sentence: `Cannot stop instance "a1"`.
    */
   order<T>(nodeId: string, doing: string, call: (agent: AgentClient) => Promise<T>): Promise<T>;
+  /** Like `order`, for NodeFleetService. */
+  fleetOrder<T>(nodeId: string, doing: string, call: (agent: FleetAgentClient) => Promise<T>): Promise<T>;
   /** Like `order`, for an answer that is a stream: failures in its midst are put into words as well. */
   stream<T>(nodeId: string, doing: string, call: (agent: AgentClient) => AsyncIterable<T>): AsyncGenerator<T>;
 }
@@ -37,17 +43,19 @@ const CLIENTS_MAX = 10_000;
 
 /** Makes the agents of a fleet reachable. */
 export function createNodeAgents(deps: NodeAgentsDeps): NodeAgents {
-  const clients = new Map<string, AgentClient>();
-  const clientAt = (address: string): AgentClient => {
+  type Clients = { readonly agent: AgentClient; readonly fleet: FleetAgentClient };
+  const clients = new Map<string, Clients>();
+  const clientAt = (address: string): Clients => {
     const known = clients.get(address);
     if (known) return known;
-    const client = createClient(NodeAgentService, faultTransport(deps.dial(address)));
+    const transport = faultTransport(deps.dial(address));
+    const client = { agent: createClient(NodeAgentService, transport), fleet: createClient(NodeFleetService, transport) };
     const oldest = clients.keys().next().value;
     if (clients.size >= CLIENTS_MAX && oldest !== undefined) clients.delete(oldest);
     clients.set(address, client);
     return client;
   };
-  const clientOf = (nodeId: string, doing: string): AgentClient => {
+  const clientOf = (nodeId: string, doing: string): Clients => {
     const node = deps.fleet.node(nodeId);
     if (!node) throw fault(Reason.NODE_NOT_FOUND, `${doing}: no node has the id "${nodeId}"`, { subject: nodeId });
     const state = nodeStateAt(node, deps.clock.steadyMs(), deps.silence);
@@ -60,15 +68,23 @@ export function createNodeAgents(deps: NodeAgentsDeps): NodeAgents {
   };
   return {
     async order(nodeId, doing, call) {
-      const client = clientOf(nodeId, doing);
+      const { agent } = clientOf(nodeId, doing);
       try {
-        return await call(client);
+        return await call(agent);
+      } catch (error) {
+        throw inOurWords(error, nodeId, doing);
+      }
+    },
+    async fleetOrder(nodeId, doing, call) {
+      const { fleet } = clientOf(nodeId, doing);
+      try {
+        return await call(fleet);
       } catch (error) {
         throw inOurWords(error, nodeId, doing);
       }
     },
     async *stream(nodeId, doing, call) {
-      const client = clientOf(nodeId, doing);
+      const { agent: client } = clientOf(nodeId, doing);
       try {
         yield* call(client);
       } catch (error) {

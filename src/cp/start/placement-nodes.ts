@@ -7,9 +7,6 @@ import { ledgerSize } from "../fold/ledger.ts";
 import { hasEnded } from "../instance-life.ts";
 import type { PlacementNode } from "../placement.ts";
 
-/** Memory that an instance is counted with if its request names none: the node's default. */
-export const DEFAULT_MEMORY_BYTES: number = 64 * 1024 ** 2;
-
 /** Capacity that orders under way will take; it is in no report yet. */
 export interface OrdersUnderWay {
   /** Counts an order until the function returned is called. */

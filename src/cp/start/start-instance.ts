@@ -12,8 +12,10 @@ import type { OrderEcho } from "../order-echo.ts";
 import { placeInstance, type PlacementNode } from "../placement.ts";
 import type { Slots } from "../../rpc/slots.ts";
 import { instanceIdFromKey } from "./instance-id.ts";
-import { DEFAULT_MEMORY_BYTES, type OrdersUnderWay } from "./placement-nodes.ts";
+import type { OrdersUnderWay } from "./placement-nodes.ts";
+import { needsOfSpec, unsharedCount } from "./spec-needs.ts";
 import { assertSameIdentity, identityFromInstance, identityFromSpec, type StartIdentity } from "./start-identity.ts";
+import type { ReservationOrder } from "./reservations.ts";
 import { askForInstance, giveStartOrder, type StartOrderDeps, type StartOutcome } from "./start-order.ts";
 
 /** A started instance, as its agent answered. */
@@ -27,6 +29,7 @@ export interface InstanceStarter {
 
 /** What starting needs. */
 export type InstanceStarterDeps = StartOrderDeps & {
+  readonly reserve: (order: ReservationOrder, call: CallOptions) => Promise<string | undefined>;
   readonly reader: FleetReader;
   readonly placementNodes: (name: string) => readonly PlacementNode[];
   readonly underWay: OrdersUnderWay;
@@ -82,14 +85,24 @@ export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarte
 
   async function begin(start: Start): Promise<Started> {
     const { instanceId, request, spec, call } = start;
+    const isRetry = request.idempotencyKey !== "" && request.attempt > 0;
+    if (isRetry && deps.reader.isRebuilding()) throw unsureFault(instanceId, "not all nodes have reported yet");
     const found = request.idempotencyKey === "" ? undefined : await searchUnseen(instanceId, call);
     if (found) return alreadyStarted(found, start.identity);
     const module = await deps.modules.resolve(request.module);
     assertDigest(spec.moduleDigest, module.digest, "module");
     const { nodeId, nodeLabels: labels } = request;
-    const memoryBytes = memoryOf(spec);
-    const wanted = { instanceId, nodeId, labels, kinds: module.kinds, memoryBytes, moduleDigest: module.digest };
-    const candidates = placeInstance(deps.placementNodes(spec.name), wanted).slice(0, CANDIDATES_MAX);
+    const needs = needsOfSpec(spec);
+    const candidates = placeInstance(deps.placementNodes(spec.name), {
+      instanceId,
+      nodeId,
+      labels,
+      kinds: module.kinds,
+      memoryBytes: needs.memoryBytes,
+      moduleDigest: module.digest,
+      protocolVersion: needs.protocolVersion,
+      unsharedCount: (info) => unsharedCount(info, needs),
+    }).slice(0, CANDIDATES_MAX);
     return orderFirst({ ...start, spec: { ...spec, moduleDigest: module.digest } }, candidates);
   }
 
@@ -115,7 +128,10 @@ export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarte
   async function orderFirst(start: Start, candidates: readonly string[]): Promise<Started> {
     const { instanceId } = start;
     let last: Fault | undefined;
-    for (const nodeId of candidates) {
+    let refusedByNodeId = "";
+    for (const candidate of candidates) {
+      const nodeId = await reserved(start, candidate, refusedByNodeId);
+      refusedByNodeId = nodeId;
       const outcome = await orderOne(start, nodeId);
       if (outcome.kind === "started") return outcome;
       if (outcome.kind === "unclear") {
@@ -131,8 +147,19 @@ export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarte
     throw fault(last.reason, `${doing}: ${asked}`, { subject: instanceId, cause: last });
   }
 
+  /** The node where the instance goes if this candidate is wanted: that one, or the one that the key was given to before. */
+  async function reserved(start: Start, nodeId: string, refusedByNodeId: string): Promise<string> {
+    const { instanceId, request, call } = start;
+    // Nobody but this call can know a key that was made here.
+    if (request.idempotencyKey === "") return nodeId;
+    const decided = await deps.reserve({ instanceId, nodeId, refusedByNodeId }, call);
+    if (decided !== undefined) return decided;
+    if (request.attempt === 0) return nodeId;
+    throw unsureFault(instanceId, "nodes that would remember it are silent");
+  }
+
   async function orderOne({ instanceId, spec, call }: Start, nodeId: string): Promise<StartOutcome> {
-    const ended = deps.underWay.begin(nodeId, memoryOf(spec));
+    const ended = deps.underWay.begin(nodeId, needsOfSpec(spec).memoryBytes);
     try {
       return await deps.echo.afterReport(
         instanceId,
@@ -149,10 +176,6 @@ export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarte
     const oldest = unclear.keys().next().value;
     if (unclear.size > UNCLEAR_MAX && oldest !== undefined) unclear.delete(oldest);
   }
-}
-
-function memoryOf(spec: InstanceSpec): number {
-  return Number(spec.limits?.memoryMaxBytes ?? 0n) || DEFAULT_MEMORY_BYTES;
 }
 
 /** The module's digest as far as the request itself tells it. */
@@ -182,6 +205,14 @@ function assertNameFree(name: string, instanceId: string, reader: FleetReader, u
     Reason.INSTANCE_NAME_TAKEN,
     `Cannot start instance "${instanceId}": the name "${name}" is taken by ${by}`,
     { subject: name },
+  );
+}
+
+function unsureFault(instanceId: string, why: string): Fault {
+  return fault(
+    Reason.REBUILDING,
+    `Cannot start instance "${instanceId}": it cannot be made sure that its key was not used before (${why}); retry`,
+    { subject: instanceId },
   );
 }
 

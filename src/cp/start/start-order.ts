@@ -73,6 +73,8 @@ const ANOTHER_NODE_MAY: ReadonlySet<Reason> = new Set([
   Reason.NODE_UNREACHABLE,
   Reason.SHUTTING_DOWN,
   Reason.TOO_MANY_REQUESTS,
+  Reason.NOT_SHARED,
+  Reason.PROVIDER_NOT_FOUND,
 ]);
 
 async function attempt(deps: StartOrderDeps, order: StartOrder, call: CallOptions): Promise<StartOutcome> {

@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file wasmatrix/v1/control_plane.proto.
  */
 export const file_wasmatrix_v1_control_plane: GenFile = /*@__PURE__*/
-  fileDesc("CiB3YXNtYXRyaXgvdjEvY29udHJvbF9wbGFuZS5wcm90bxIMd2FzbWF0cml4LnYxIpYBCgxNb2R1bGVTb3VyY2USLgoGZGlnZXN0GAEgASgJQhy6SBlyFzIVXnNoYTI1NjpbMC05YS1mXXs2NH0kSAASHQoGaW5saW5lGAIgASgMQgu6SAh6BhABGICAQEgAEiYKA3VybBgDIAEoCzIXLndhc21hdHJpeC52MS5Nb2R1bGVVcmxIAEIPCgZzb3VyY2USBbpIAggBIsIBCglNb2R1bGVVcmwSGAoDdXJsGAEgASgJQgu6SAhyBhiAEIgBARKaAQoGZGlnZXN0GAIgASgJQokBukiFAboBgQEKEW1vZHVsZV91cmwuZGlnZXN0EjdtdXN0IGJlIGVtcHR5IG9yICdzaGEyNTY6JyBhbmQgNjQgbG93ZXItY2FzZSBoZXggZGlnaXRzGjN0aGlzID09ICcnIHx8IHRoaXMubWF0Y2hlcygnXnNoYTI1NjpbMC05YS1mXXs2NH0kJyki1AIKFFN0YXJ0SW5zdGFuY2VSZXF1ZXN0EiEKD2lkZW1wb3RlbmN5X2tleRgBIAEoCUIIukgFcgMYgAESMAoEc3BlYxgCIAEoCzIaLndhc21hdHJpeC52MS5JbnN0YW5jZVNwZWNCBrpIA8gBARIyCgZtb2R1bGUYAyABKAsyGi53YXNtYXRyaXgudjEuTW9kdWxlU291cmNlQga6SAPIAQESEwoLdW5pcXVlX25hbWUYBCABKAgSGAoHbm9kZV9pZBgFIAEoCUIHukgEcgIYPxJRCgtub2RlX2xhYmVscxgGIAMoCzIyLndhc21hdHJpeC52MS5TdGFydEluc3RhbmNlUmVxdWVzdC5Ob2RlTGFiZWxzRW50cnlCCLpIBZoBAhBAGjEKD05vZGVMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIloKFVN0YXJ0SW5zdGFuY2VSZXNwb25zZRIoCghpbnN0YW5jZRgBIAEoCzIWLndhc21hdHJpeC52MS5JbnN0YW5jZRIXCg9hbHJlYWR5X3N0YXJ0ZWQYAiABKAgiawoTU3RvcEluc3RhbmNlUmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARg/EjcKBWdyYWNlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg26SAqqAQciAwiQHDIAIkAKFFN0b3BJbnN0YW5jZVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlIjMKFFF1ZXJ5SW5zdGFuY2VSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGD8iQQoVUXVlcnlJbnN0YW5jZVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlIskCChRMaXN0SW5zdGFuY2VzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAEEhUKBG5hbWUYAyABKAlCB7pIBHICGD8SSAoGbGFiZWxzGAQgAygLMi4ud2FzbWF0cml4LnYxLkxpc3RJbnN0YW5jZXNSZXF1ZXN0LkxhYmVsc0VudHJ5Qgi6SAWaAQIQQBI1CgZzdGF0ZXMYBSADKA4yGy53YXNtYXRyaXgudjEuSW5zdGFuY2VTdGF0ZUIIukgFkgECECASGAoHbm9kZV9pZBgGIAEoCUIHukgEcgIYPxIVCg1pbmNsdWRlX2VuZGVkGAcgASgIGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEibwoVTGlzdEluc3RhbmNlc1Jlc3BvbnNlEikKCWluc3RhbmNlcxgBIAMoCzIWLndhc21hdHJpeC52MS5JbnN0YW5jZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEgoKcmVidWlsZGluZxgDIAEoCCJsChdBc3NpZ25DYXBhYmlsaXR5UmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARg/EjQKCmFzc2lnbm1lbnQYAiABKAsyGC53YXNtYXRyaXgudjEuQXNzaWdubWVudEIGukgDyAEBIkQKGEFzc2lnbkNhcGFiaWxpdHlSZXNwb25zZRIoCghpbnN0YW5jZRgBIAEoCzIWLndhc21hdHJpeC52MS5JbnN0YW5jZSJsChdSZXZva2VDYXBhYmlsaXR5UmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARg/EjQKCmFzc2lnbm1lbnQYAiABKAsyGC53YXNtYXRyaXgudjEuQXNzaWdubWVudEIGukgDyAEBIkQKGFJldm9rZUNhcGFiaWxpdHlSZXNwb25zZRIoCghpbnN0YW5jZRgBIAEoCzIWLndhc21hdHJpeC52MS5JbnN0YW5jZSI0ChdMaXN0Q2FwYWJpbGl0aWVzUmVxdWVzdBIZCghpbnN0YW5jZRgBIAEoCUIHukgEcgIYPyJ8ChhMaXN0Q2FwYWJpbGl0aWVzUmVzcG9uc2USNQoJaW5zdGFuY2VzGAEgAygLMiIud2FzbWF0cml4LnYxLkluc3RhbmNlQ2FwYWJpbGl0aWVzEikKCXByb3ZpZGVycxgCIAMoCzIWLndhc21hdHJpeC52MS5Qcm92aWRlciK0AQoUSW5zdGFuY2VDYXBhYmlsaXRpZXMSEwoLaW5zdGFuY2VfaWQYASABKAkSDAoEbmFtZRgCIAEoCRItCgthc3NpZ25tZW50cxgDIAMoCzIYLndhc21hdHJpeC52MS5Bc3NpZ25tZW50EhQKDGRlbmllZF9jb3VudBgEIAEoBBI0Cg9wZXJtaXNzaW9uX3VzZXMYBSADKAsyGy53YXNtYXRyaXgudjEuUGVybWlzc2lvblVzZSISChBMaXN0Tm9kZXNSZXF1ZXN0IjYKEUxpc3ROb2Rlc1Jlc3BvbnNlEiEKBW5vZGVzGAEgAygLMhIud2FzbWF0cml4LnYxLk5vZGUiZwoRV2F0Y2hGYWN0c1JlcXVlc3QSJwoFYWZ0ZXIYASABKAsyGC53YXNtYXRyaXgudjEuRmFjdEN1cnNvchIOCgZmb2xsb3cYAiABKAgSGQoIaW5zdGFuY2UYAyABKAlCB7pIBHICGD8ibgoSV2F0Y2hGYWN0c1Jlc3BvbnNlEiEKBWZhY3RzGAEgAygLMhIud2FzbWF0cml4LnYxLkZhY3QSKAoGY3Vyc29yGAIgASgLMhgud2FzbWF0cml4LnYxLkZhY3RDdXJzb3ISCwoDZ2FwGAMgASgIImoKD1RhaWxMb2dzUmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARg/Eg4KBmZvbGxvdxgCIAEoCBISCgpsYXN0X2xpbmVzGAMgASgNEhYKDmFmdGVyX3NlcXVlbmNlGAQgASgEIjgKEFRhaWxMb2dzUmVzcG9uc2USJAoFbGluZXMYASADKAsyFS53YXNtYXRyaXgudjEuTG9nTGluZSLPAQoTVXBsb2FkTW9kdWxlUmVxdWVzdBKdAQoGZGlnZXN0GAEgASgJQowBukiIAboBhAEKFHVwbG9hZF9tb2R1bGUuZGlnZXN0EjdtdXN0IGJlIGVtcHR5IG9yICdzaGEyNTY6JyBhbmQgNjQgbG93ZXItY2FzZSBoZXggZGlnaXRzGjN0aGlzID09ICcnIHx8IHRoaXMubWF0Y2hlcygnXnNoYTI1NjpbMC05YS1mXXs2NH0kJykSGAoFY2h1bmsYAiABKAxCCbpIBnoEGICAQCI6ChRVcGxvYWRNb2R1bGVSZXNwb25zZRIOCgZkaWdlc3QYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoBCJwChVJbnZva2VJbnN0YW5jZVJlcXVlc3QSGwoIaW5zdGFuY2UYASABKAlCCbpIBnIEEAEYPxIcCghmdW5jdGlvbhgCIAEoCUIKukgHcgUQARj/ARIcCglhcmdzX2pzb24YAyABKAlCCbpIBnIEKICAQCJDChZJbnZva2VJbnN0YW5jZVJlc3BvbnNlEhQKDHJlc3VsdHNfanNvbhgBIAEoCRITCgtpbnN0YW5jZV9pZBgCIAEoCSJdChNSZWdpc3Rlck5vZGVSZXF1ZXN0EiwKBGluZm8YASABKAsyFi53YXNtYXRyaXgudjEuTm9kZUluZm9CBrpIA8gBARIYCgVlcG9jaBgCIAEoCUIJukgGcgQQARg/ImQKFFJlZ2lzdGVyTm9kZVJlc3BvbnNlEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SMgoPcmVwb3J0X2ludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIq8CChNSZXBvcnRTdGF0dXNSZXF1ZXN0EiwKBGluZm8YASABKAsyFi53YXNtYXRyaXgudjEuTm9kZUluZm9CBrpIA8gBARIYCgVlcG9jaBgCIAEoCUIJukgGcgQQARg/EhYKDmFmdGVyX3NlcXVlbmNlGAMgASgEEiwKBWZhY3RzGAQgAygLMhIud2FzbWF0cml4LnYxLkZhY3RCCbpIBpIBAxDoBxIoCghzbmFwc2hvdBgFIAEoCzIWLndhc21hdHJpeC52MS5TbmFwc2hvdBIgCgRsb2FkGAYgASgLMhIud2FzbWF0cml4LnYxLkxvYWQSDwoHbGVhdmluZxgHIAEoCBItCglzZW5kX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIogBChRSZXBvcnRTdGF0dXNSZXNwb25zZRIyCgxhY2tub3dsZWRnZWQYASABKAsyGi53YXNtYXRyaXgudjEuQWNrbm93bGVkZ2VkSAASMwoNbmVlZF9zbmFwc2hvdBgCIAEoCzIaLndhc21hdHJpeC52MS5OZWVkU25hcHNob3RIAEIHCgVob2xkcyIvCgxBY2tub3dsZWRnZWQSDQoFZXBvY2gYASABKAkSEAoIc2VxdWVuY2UYAiABKAQiGwoMTmVlZFNuYXBzaG90EgsKA3doeRgBIAEoCTL1CQoTQ29udHJvbFBsYW5lU2VydmljZRJYCg1TdGFydEluc3RhbmNlEiIud2FzbWF0cml4LnYxLlN0YXJ0SW5zdGFuY2VSZXF1ZXN0GiMud2FzbWF0cml4LnYxLlN0YXJ0SW5zdGFuY2VSZXNwb25zZRJVCgxTdG9wSW5zdGFuY2USIS53YXNtYXRyaXgudjEuU3RvcEluc3RhbmNlUmVxdWVzdBoiLndhc21hdHJpeC52MS5TdG9wSW5zdGFuY2VSZXNwb25zZRJYCg1RdWVyeUluc3RhbmNlEiIud2FzbWF0cml4LnYxLlF1ZXJ5SW5zdGFuY2VSZXF1ZXN0GiMud2FzbWF0cml4LnYxLlF1ZXJ5SW5zdGFuY2VSZXNwb25zZRJYCg1MaXN0SW5zdGFuY2VzEiIud2FzbWF0cml4LnYxLkxpc3RJbnN0YW5jZXNSZXF1ZXN0GiMud2FzbWF0cml4LnYxLkxpc3RJbnN0YW5jZXNSZXNwb25zZRJhChBBc3NpZ25DYXBhYmlsaXR5EiUud2FzbWF0cml4LnYxLkFzc2lnbkNhcGFiaWxpdHlSZXF1ZXN0GiYud2FzbWF0cml4LnYxLkFzc2lnbkNhcGFiaWxpdHlSZXNwb25zZRJhChBSZXZva2VDYXBhYmlsaXR5EiUud2FzbWF0cml4LnYxLlJldm9rZUNhcGFiaWxpdHlSZXF1ZXN0GiYud2FzbWF0cml4LnYxLlJldm9rZUNhcGFiaWxpdHlSZXNwb25zZRJhChBMaXN0Q2FwYWJpbGl0aWVzEiUud2FzbWF0cml4LnYxLkxpc3RDYXBhYmlsaXRpZXNSZXF1ZXN0GiYud2FzbWF0cml4LnYxLkxpc3RDYXBhYmlsaXRpZXNSZXNwb25zZRJMCglMaXN0Tm9kZXMSHi53YXNtYXRyaXgudjEuTGlzdE5vZGVzUmVxdWVzdBofLndhc21hdHJpeC52MS5MaXN0Tm9kZXNSZXNwb25zZRJRCgpXYXRjaEZhY3RzEh8ud2FzbWF0cml4LnYxLldhdGNoRmFjdHNSZXF1ZXN0GiAud2FzbWF0cml4LnYxLldhdGNoRmFjdHNSZXNwb25zZTABEksKCFRhaWxMb2dzEh0ud2FzbWF0cml4LnYxLlRhaWxMb2dzUmVxdWVzdBoeLndhc21hdHJpeC52MS5UYWlsTG9nc1Jlc3BvbnNlMAESVwoMVXBsb2FkTW9kdWxlEiEud2FzbWF0cml4LnYxLlVwbG9hZE1vZHVsZVJlcXVlc3QaIi53YXNtYXRyaXgudjEuVXBsb2FkTW9kdWxlUmVzcG9uc2UoARJbCg5JbnZva2VJbnN0YW5jZRIjLndhc21hdHJpeC52MS5JbnZva2VJbnN0YW5jZVJlcXVlc3QaJC53YXNtYXRyaXgudjEuSW52b2tlSW5zdGFuY2VSZXNwb25zZRJVCgxSZWdpc3Rlck5vZGUSIS53YXNtYXRyaXgudjEuUmVnaXN0ZXJOb2RlUmVxdWVzdBoiLndhc21hdHJpeC52MS5SZWdpc3Rlck5vZGVSZXNwb25zZRJVCgxSZXBvcnRTdGF0dXMSIS53YXNtYXRyaXgudjEuUmVwb3J0U3RhdHVzUmVxdWVzdBoiLndhc21hdHJpeC52MS5SZXBvcnRTdGF0dXNSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_wasmatrix_v1_fact, file_wasmatrix_v1_instance, file_wasmatrix_v1_node]);
+  fileDesc("CiB3YXNtYXRyaXgvdjEvY29udHJvbF9wbGFuZS5wcm90bxIMd2FzbWF0cml4LnYxIpYBCgxNb2R1bGVTb3VyY2USLgoGZGlnZXN0GAEgASgJQhy6SBlyFzIVXnNoYTI1NjpbMC05YS1mXXs2NH0kSAASHQoGaW5saW5lGAIgASgMQgu6SAh6BhABGICAQEgAEiYKA3VybBgDIAEoCzIXLndhc21hdHJpeC52MS5Nb2R1bGVVcmxIAEIPCgZzb3VyY2USBbpIAggBIsIBCglNb2R1bGVVcmwSGAoDdXJsGAEgASgJQgu6SAhyBhiAEIgBARKaAQoGZGlnZXN0GAIgASgJQokBukiFAboBgQEKEW1vZHVsZV91cmwuZGlnZXN0EjdtdXN0IGJlIGVtcHR5IG9yICdzaGEyNTY6JyBhbmQgNjQgbG93ZXItY2FzZSBoZXggZGlnaXRzGjN0aGlzID09ICcnIHx8IHRoaXMubWF0Y2hlcygnXnNoYTI1NjpbMC05YS1mXXs2NH0kJyki9gIKFFN0YXJ0SW5zdGFuY2VSZXF1ZXN0EiEKD2lkZW1wb3RlbmN5X2tleRgBIAEoCUIIukgFcgMYgAESMAoEc3BlYxgCIAEoCzIaLndhc21hdHJpeC52MS5JbnN0YW5jZVNwZWNCBrpIA8gBARIyCgZtb2R1bGUYAyABKAsyGi53YXNtYXRyaXgudjEuTW9kdWxlU291cmNlQga6SAPIAQESEwoLdW5pcXVlX25hbWUYBCABKAgSGAoHbm9kZV9pZBgFIAEoCUIHukgEcgIYPxJRCgtub2RlX2xhYmVscxgGIAMoCzIyLndhc21hdHJpeC52MS5TdGFydEluc3RhbmNlUmVxdWVzdC5Ob2RlTGFiZWxzRW50cnlCCLpIBZoBAhBAEg8KB2F0dGVtcHQYByABKA0SDwoHZHJ5X3J1bhgIIAEoCBoxCg9Ob2RlTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKMAQoVU3RhcnRJbnN0YW5jZVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlEhcKD2FscmVhZHlfc3RhcnRlZBgCIAEoCBIwCgh2ZXJkaWN0cxgDIAMoCzIeLndhc21hdHJpeC52MS5QbGFjZW1lbnRWZXJkaWN0In4KEFBsYWNlbWVudFZlcmRpY3QSDwoHbm9kZV9pZBgBIAEoCRIOCgZmYWlsZWQYAiADKAkSDAoEY29zdBgDIAEoARIRCglsb2FkX2Nvc3QYBCABKAESEwoLbW9kdWxlX2Nvc3QYBSABKAESEwoLc3ByZWFkX2Nvc3QYBiABKAEiawoTU3RvcEluc3RhbmNlUmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARg/EjcKBWdyYWNlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg26SAqqAQciAwiQHDIAIkAKFFN0b3BJbnN0YW5jZVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlIjMKFFF1ZXJ5SW5zdGFuY2VSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGD8iQQoVUXVlcnlJbnN0YW5jZVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlIskCChRMaXN0SW5zdGFuY2VzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAEEhUKBG5hbWUYAyABKAlCB7pIBHICGD8SSAoGbGFiZWxzGAQgAygLMi4ud2FzbWF0cml4LnYxLkxpc3RJbnN0YW5jZXNSZXF1ZXN0LkxhYmVsc0VudHJ5Qgi6SAWaAQIQQBI1CgZzdGF0ZXMYBSADKA4yGy53YXNtYXRyaXgudjEuSW5zdGFuY2VTdGF0ZUIIukgFkgECECASGAoHbm9kZV9pZBgGIAEoCUIHukgEcgIYPxIVCg1pbmNsdWRlX2VuZGVkGAcgASgIGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEibwoVTGlzdEluc3RhbmNlc1Jlc3BvbnNlEikKCWluc3RhbmNlcxgBIAMoCzIWLndhc21hdHJpeC52MS5JbnN0YW5jZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEgoKcmVidWlsZGluZxgDIAEoCCJsChdBc3NpZ25DYXBhYmlsaXR5UmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARg/EjQKCmFzc2lnbm1lbnQYAiABKAsyGC53YXNtYXRyaXgudjEuQXNzaWdubWVudEIGukgDyAEBIkQKGEFzc2lnbkNhcGFiaWxpdHlSZXNwb25zZRIoCghpbnN0YW5jZRgBIAEoCzIWLndhc21hdHJpeC52MS5JbnN0YW5jZSJsChdSZXZva2VDYXBhYmlsaXR5UmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARg/EjQKCmFzc2lnbm1lbnQYAiABKAsyGC53YXNtYXRyaXgudjEuQXNzaWdubWVudEIGukgDyAEBIkQKGFJldm9rZUNhcGFiaWxpdHlSZXNwb25zZRIoCghpbnN0YW5jZRgBIAEoCzIWLndhc21hdHJpeC52MS5JbnN0YW5jZSI0ChdMaXN0Q2FwYWJpbGl0aWVzUmVxdWVzdBIZCghpbnN0YW5jZRgBIAEoCUIHukgEcgIYPyJ8ChhMaXN0Q2FwYWJpbGl0aWVzUmVzcG9uc2USNQoJaW5zdGFuY2VzGAEgAygLMiIud2FzbWF0cml4LnYxLkluc3RhbmNlQ2FwYWJpbGl0aWVzEikKCXByb3ZpZGVycxgCIAMoCzIWLndhc21hdHJpeC52MS5Qcm92aWRlciK0AQoUSW5zdGFuY2VDYXBhYmlsaXRpZXMSEwoLaW5zdGFuY2VfaWQYASABKAkSDAoEbmFtZRgCIAEoCRItCgthc3NpZ25tZW50cxgDIAMoCzIYLndhc21hdHJpeC52MS5Bc3NpZ25tZW50EhQKDGRlbmllZF9jb3VudBgEIAEoBBI0Cg9wZXJtaXNzaW9uX3VzZXMYBSADKAsyGy53YXNtYXRyaXgudjEuUGVybWlzc2lvblVzZSISChBMaXN0Tm9kZXNSZXF1ZXN0IjYKEUxpc3ROb2Rlc1Jlc3BvbnNlEiEKBW5vZGVzGAEgAygLMhIud2FzbWF0cml4LnYxLk5vZGUiZwoRV2F0Y2hGYWN0c1JlcXVlc3QSJwoFYWZ0ZXIYASABKAsyGC53YXNtYXRyaXgudjEuRmFjdEN1cnNvchIOCgZmb2xsb3cYAiABKAgSGQoIaW5zdGFuY2UYAyABKAlCB7pIBHICGD8ibgoSV2F0Y2hGYWN0c1Jlc3BvbnNlEiEKBWZhY3RzGAEgAygLMhIud2FzbWF0cml4LnYxLkZhY3QSKAoGY3Vyc29yGAIgASgLMhgud2FzbWF0cml4LnYxLkZhY3RDdXJzb3ISCwoDZ2FwGAMgASgIImoKD1RhaWxMb2dzUmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARg/Eg4KBmZvbGxvdxgCIAEoCBISCgpsYXN0X2xpbmVzGAMgASgNEhYKDmFmdGVyX3NlcXVlbmNlGAQgASgEIjgKEFRhaWxMb2dzUmVzcG9uc2USJAoFbGluZXMYASADKAsyFS53YXNtYXRyaXgudjEuTG9nTGluZSLPAQoTVXBsb2FkTW9kdWxlUmVxdWVzdBKdAQoGZGlnZXN0GAEgASgJQowBukiIAboBhAEKFHVwbG9hZF9tb2R1bGUuZGlnZXN0EjdtdXN0IGJlIGVtcHR5IG9yICdzaGEyNTY6JyBhbmQgNjQgbG93ZXItY2FzZSBoZXggZGlnaXRzGjN0aGlzID09ICcnIHx8IHRoaXMubWF0Y2hlcygnXnNoYTI1NjpbMC05YS1mXXs2NH0kJykSGAoFY2h1bmsYAiABKAxCCbpIBnoEGICAQCI6ChRVcGxvYWRNb2R1bGVSZXNwb25zZRIOCgZkaWdlc3QYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoBCJwChVJbnZva2VJbnN0YW5jZVJlcXVlc3QSGwoIaW5zdGFuY2UYASABKAlCCbpIBnIEEAEYPxIcCghmdW5jdGlvbhgCIAEoCUIKukgHcgUQARj/ARIcCglhcmdzX2pzb24YAyABKAlCCbpIBnIEKICAQCJDChZJbnZva2VJbnN0YW5jZVJlc3BvbnNlEhQKDHJlc3VsdHNfanNvbhgBIAEoCRITCgtpbnN0YW5jZV9pZBgCIAEoCSJdChNSZWdpc3Rlck5vZGVSZXF1ZXN0EiwKBGluZm8YASABKAsyFi53YXNtYXRyaXgudjEuTm9kZUluZm9CBrpIA8gBARIYCgVlcG9jaBgCIAEoCUIJukgGcgQQARg/ImQKFFJlZ2lzdGVyTm9kZVJlc3BvbnNlEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SMgoPcmVwb3J0X2ludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIq8CChNSZXBvcnRTdGF0dXNSZXF1ZXN0EiwKBGluZm8YASABKAsyFi53YXNtYXRyaXgudjEuTm9kZUluZm9CBrpIA8gBARIYCgVlcG9jaBgCIAEoCUIJukgGcgQQARg/EhYKDmFmdGVyX3NlcXVlbmNlGAMgASgEEiwKBWZhY3RzGAQgAygLMhIud2FzbWF0cml4LnYxLkZhY3RCCbpIBpIBAxDoBxIoCghzbmFwc2hvdBgFIAEoCzIWLndhc21hdHJpeC52MS5TbmFwc2hvdBIgCgRsb2FkGAYgASgLMhIud2FzbWF0cml4LnYxLkxvYWQSDwoHbGVhdmluZxgHIAEoCBItCglzZW5kX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIogBChRSZXBvcnRTdGF0dXNSZXNwb25zZRIyCgxhY2tub3dsZWRnZWQYASABKAsyGi53YXNtYXRyaXgudjEuQWNrbm93bGVkZ2VkSAASMwoNbmVlZF9zbmFwc2hvdBgCIAEoCzIaLndhc21hdHJpeC52MS5OZWVkU25hcHNob3RIAEIHCgVob2xkcyIvCgxBY2tub3dsZWRnZWQSDQoFZXBvY2gYASABKAkSEAoIc2VxdWVuY2UYAiABKAQiGwoMTmVlZFNuYXBzaG90EgsKA3doeRgBIAEoCTL1CQoTQ29udHJvbFBsYW5lU2VydmljZRJYCg1TdGFydEluc3RhbmNlEiIud2FzbWF0cml4LnYxLlN0YXJ0SW5zdGFuY2VSZXF1ZXN0GiMud2FzbWF0cml4LnYxLlN0YXJ0SW5zdGFuY2VSZXNwb25zZRJVCgxTdG9wSW5zdGFuY2USIS53YXNtYXRyaXgudjEuU3RvcEluc3RhbmNlUmVxdWVzdBoiLndhc21hdHJpeC52MS5TdG9wSW5zdGFuY2VSZXNwb25zZRJYCg1RdWVyeUluc3RhbmNlEiIud2FzbWF0cml4LnYxLlF1ZXJ5SW5zdGFuY2VSZXF1ZXN0GiMud2FzbWF0cml4LnYxLlF1ZXJ5SW5zdGFuY2VSZXNwb25zZRJYCg1MaXN0SW5zdGFuY2VzEiIud2FzbWF0cml4LnYxLkxpc3RJbnN0YW5jZXNSZXF1ZXN0GiMud2FzbWF0cml4LnYxLkxpc3RJbnN0YW5jZXNSZXNwb25zZRJhChBBc3NpZ25DYXBhYmlsaXR5EiUud2FzbWF0cml4LnYxLkFzc2lnbkNhcGFiaWxpdHlSZXF1ZXN0GiYud2FzbWF0cml4LnYxLkFzc2lnbkNhcGFiaWxpdHlSZXNwb25zZRJhChBSZXZva2VDYXBhYmlsaXR5EiUud2FzbWF0cml4LnYxLlJldm9rZUNhcGFiaWxpdHlSZXF1ZXN0GiYud2FzbWF0cml4LnYxLlJldm9rZUNhcGFiaWxpdHlSZXNwb25zZRJhChBMaXN0Q2FwYWJpbGl0aWVzEiUud2FzbWF0cml4LnYxLkxpc3RDYXBhYmlsaXRpZXNSZXF1ZXN0GiYud2FzbWF0cml4LnYxLkxpc3RDYXBhYmlsaXRpZXNSZXNwb25zZRJMCglMaXN0Tm9kZXMSHi53YXNtYXRyaXgudjEuTGlzdE5vZGVzUmVxdWVzdBofLndhc21hdHJpeC52MS5MaXN0Tm9kZXNSZXNwb25zZRJRCgpXYXRjaEZhY3RzEh8ud2FzbWF0cml4LnYxLldhdGNoRmFjdHNSZXF1ZXN0GiAud2FzbWF0cml4LnYxLldhdGNoRmFjdHNSZXNwb25zZTABEksKCFRhaWxMb2dzEh0ud2FzbWF0cml4LnYxLlRhaWxMb2dzUmVxdWVzdBoeLndhc21hdHJpeC52MS5UYWlsTG9nc1Jlc3BvbnNlMAESVwoMVXBsb2FkTW9kdWxlEiEud2FzbWF0cml4LnYxLlVwbG9hZE1vZHVsZVJlcXVlc3QaIi53YXNtYXRyaXgudjEuVXBsb2FkTW9kdWxlUmVzcG9uc2UoARJbCg5JbnZva2VJbnN0YW5jZRIjLndhc21hdHJpeC52MS5JbnZva2VJbnN0YW5jZVJlcXVlc3QaJC53YXNtYXRyaXgudjEuSW52b2tlSW5zdGFuY2VSZXNwb25zZRJVCgxSZWdpc3Rlck5vZGUSIS53YXNtYXRyaXgudjEuUmVnaXN0ZXJOb2RlUmVxdWVzdBoiLndhc21hdHJpeC52MS5SZWdpc3Rlck5vZGVSZXNwb25zZRJVCgxSZXBvcnRTdGF0dXMSIS53YXNtYXRyaXgudjEuUmVwb3J0U3RhdHVzUmVxdWVzdBoiLndhc21hdHJpeC52MS5SZXBvcnRTdGF0dXNSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_wasmatrix_v1_fact, file_wasmatrix_v1_instance, file_wasmatrix_v1_node]);
 
 /**
  * Where the bytes of a module come from.
@@ -141,6 +141,21 @@ export type StartInstanceRequest = Message<"wasmatrix.v1.StartInstanceRequest"> 
    * @generated from field: map<string, string> node_labels = 6;
    */
   nodeLabels: { [key: string]: string };
+
+  /**
+   * How many times the caller has asked with this key before. A first attempt is placed also where it cannot be made sure that the
+   * key was never used, because nobody else can hold a fresh key; a retry is refused then with REASON_REBUILDING.
+   *
+   * @generated from field: uint32 attempt = 7;
+   */
+  attempt: number;
+
+  /**
+   * Answer where it would be placed and why, and start nothing.
+   *
+   * @generated from field: bool dry_run = 8;
+   */
+  dryRun: boolean;
 };
 
 /**
@@ -169,6 +184,13 @@ export type StartInstanceResponse = Message<"wasmatrix.v1.StartInstanceResponse"
    * @generated from field: bool already_started = 2;
    */
   alreadyStarted: boolean;
+
+  /**
+   * For a dry run: how each node was judged, those that fit first and best first; at most 100.
+   *
+   * @generated from field: repeated wasmatrix.v1.PlacementVerdict verdicts = 3;
+   */
+  verdicts: PlacementVerdict[];
 };
 
 /**
@@ -177,6 +199,62 @@ export type StartInstanceResponse = Message<"wasmatrix.v1.StartInstanceResponse"
  */
 export const StartInstanceResponseSchema: GenMessage<StartInstanceResponse> = /*@__PURE__*/
   messageDesc(file_wasmatrix_v1_control_plane, 3);
+
+/**
+ * PlacementVerdict is what placement makes of one node for one instance.
+ *
+ * @generated from message wasmatrix.v1.PlacementVerdict
+ */
+export type PlacementVerdict = Message<"wasmatrix.v1.PlacementVerdict"> & {
+  /**
+   * The node.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * Requirements that it fails, in words; empty if it fits.
+   *
+   * @generated from field: repeated string failed = 2;
+   */
+  failed: string[];
+
+  /**
+   * For one that fits, the lower the better: the sum of the three below.
+   *
+   * @generated from field: double cost = 3;
+   */
+  cost: number;
+
+  /**
+   * The share of its fuller resource that is taken, 0 to 1.
+   *
+   * @generated from field: double load_cost = 4;
+   */
+  loadCost: number;
+
+  /**
+   * For not holding the module.
+   *
+   * @generated from field: double module_cost = 5;
+   */
+  moduleCost: number;
+
+  /**
+   * For instances of the same name that it runs.
+   *
+   * @generated from field: double spread_cost = 6;
+   */
+  spreadCost: number;
+};
+
+/**
+ * Describes the message wasmatrix.v1.PlacementVerdict.
+ * Use `create(PlacementVerdictSchema)` to create a new message.
+ */
+export const PlacementVerdictSchema: GenMessage<PlacementVerdict> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_control_plane, 4);
 
 /**
  * Request to stop an instance.
@@ -204,7 +282,7 @@ export type StopInstanceRequest = Message<"wasmatrix.v1.StopInstanceRequest"> & 
  * Use `create(StopInstanceRequestSchema)` to create a new message.
  */
 export const StopInstanceRequestSchema: GenMessage<StopInstanceRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 4);
+  messageDesc(file_wasmatrix_v1_control_plane, 5);
 
 /**
  * Answer to StopInstance.
@@ -225,7 +303,7 @@ export type StopInstanceResponse = Message<"wasmatrix.v1.StopInstanceResponse"> 
  * Use `create(StopInstanceResponseSchema)` to create a new message.
  */
 export const StopInstanceResponseSchema: GenMessage<StopInstanceResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 5);
+  messageDesc(file_wasmatrix_v1_control_plane, 6);
 
 /**
  * Question for one instance.
@@ -246,7 +324,7 @@ export type QueryInstanceRequest = Message<"wasmatrix.v1.QueryInstanceRequest"> 
  * Use `create(QueryInstanceRequestSchema)` to create a new message.
  */
 export const QueryInstanceRequestSchema: GenMessage<QueryInstanceRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 6);
+  messageDesc(file_wasmatrix_v1_control_plane, 7);
 
 /**
  * Answer to QueryInstance.
@@ -267,7 +345,7 @@ export type QueryInstanceResponse = Message<"wasmatrix.v1.QueryInstanceResponse"
  * Use `create(QueryInstanceResponseSchema)` to create a new message.
  */
 export const QueryInstanceResponseSchema: GenMessage<QueryInstanceResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 7);
+  messageDesc(file_wasmatrix_v1_control_plane, 8);
 
 /**
  * Question for many instances. Filters are joined by AND.
@@ -330,7 +408,7 @@ export type ListInstancesRequest = Message<"wasmatrix.v1.ListInstancesRequest"> 
  * Use `create(ListInstancesRequestSchema)` to create a new message.
  */
 export const ListInstancesRequestSchema: GenMessage<ListInstancesRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 8);
+  messageDesc(file_wasmatrix_v1_control_plane, 9);
 
 /**
  * One page of instances.
@@ -365,7 +443,7 @@ export type ListInstancesResponse = Message<"wasmatrix.v1.ListInstancesResponse"
  * Use `create(ListInstancesResponseSchema)` to create a new message.
  */
 export const ListInstancesResponseSchema: GenMessage<ListInstancesResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 9);
+  messageDesc(file_wasmatrix_v1_control_plane, 10);
 
 /**
  * Request to make an assignment.
@@ -393,7 +471,7 @@ export type AssignCapabilityRequest = Message<"wasmatrix.v1.AssignCapabilityRequ
  * Use `create(AssignCapabilityRequestSchema)` to create a new message.
  */
 export const AssignCapabilityRequestSchema: GenMessage<AssignCapabilityRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 10);
+  messageDesc(file_wasmatrix_v1_control_plane, 11);
 
 /**
  * Answer to AssignCapability.
@@ -414,7 +492,7 @@ export type AssignCapabilityResponse = Message<"wasmatrix.v1.AssignCapabilityRes
  * Use `create(AssignCapabilityResponseSchema)` to create a new message.
  */
 export const AssignCapabilityResponseSchema: GenMessage<AssignCapabilityResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 11);
+  messageDesc(file_wasmatrix_v1_control_plane, 12);
 
 /**
  * Request to take an assignment away.
@@ -443,7 +521,7 @@ export type RevokeCapabilityRequest = Message<"wasmatrix.v1.RevokeCapabilityRequ
  * Use `create(RevokeCapabilityRequestSchema)` to create a new message.
  */
 export const RevokeCapabilityRequestSchema: GenMessage<RevokeCapabilityRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 12);
+  messageDesc(file_wasmatrix_v1_control_plane, 13);
 
 /**
  * Answer to RevokeCapability.
@@ -464,7 +542,7 @@ export type RevokeCapabilityResponse = Message<"wasmatrix.v1.RevokeCapabilityRes
  * Use `create(RevokeCapabilityResponseSchema)` to create a new message.
  */
 export const RevokeCapabilityResponseSchema: GenMessage<RevokeCapabilityResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 13);
+  messageDesc(file_wasmatrix_v1_control_plane, 14);
 
 /**
  * Question for assignments.
@@ -485,7 +563,7 @@ export type ListCapabilitiesRequest = Message<"wasmatrix.v1.ListCapabilitiesRequ
  * Use `create(ListCapabilitiesRequestSchema)` to create a new message.
  */
 export const ListCapabilitiesRequestSchema: GenMessage<ListCapabilitiesRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 14);
+  messageDesc(file_wasmatrix_v1_control_plane, 15);
 
 /**
  * Answer to ListCapabilities.
@@ -513,7 +591,7 @@ export type ListCapabilitiesResponse = Message<"wasmatrix.v1.ListCapabilitiesRes
  * Use `create(ListCapabilitiesResponseSchema)` to create a new message.
  */
 export const ListCapabilitiesResponseSchema: GenMessage<ListCapabilitiesResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 15);
+  messageDesc(file_wasmatrix_v1_control_plane, 16);
 
 /**
  * The assignments of one instance.
@@ -562,7 +640,7 @@ export type InstanceCapabilities = Message<"wasmatrix.v1.InstanceCapabilities"> 
  * Use `create(InstanceCapabilitiesSchema)` to create a new message.
  */
 export const InstanceCapabilitiesSchema: GenMessage<InstanceCapabilities> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 16);
+  messageDesc(file_wasmatrix_v1_control_plane, 17);
 
 /**
  * Question for all nodes.
@@ -577,7 +655,7 @@ export type ListNodesRequest = Message<"wasmatrix.v1.ListNodesRequest"> & {
  * Use `create(ListNodesRequestSchema)` to create a new message.
  */
 export const ListNodesRequestSchema: GenMessage<ListNodesRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 17);
+  messageDesc(file_wasmatrix_v1_control_plane, 18);
 
 /**
  * Answer to ListNodes.
@@ -598,7 +676,7 @@ export type ListNodesResponse = Message<"wasmatrix.v1.ListNodesResponse"> & {
  * Use `create(ListNodesResponseSchema)` to create a new message.
  */
 export const ListNodesResponseSchema: GenMessage<ListNodesResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 18);
+  messageDesc(file_wasmatrix_v1_control_plane, 19);
 
 /**
  * Which facts to stream.
@@ -633,7 +711,7 @@ export type WatchFactsRequest = Message<"wasmatrix.v1.WatchFactsRequest"> & {
  * Use `create(WatchFactsRequestSchema)` to create a new message.
  */
 export const WatchFactsRequestSchema: GenMessage<WatchFactsRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 19);
+  messageDesc(file_wasmatrix_v1_control_plane, 20);
 
 /**
  * Some facts.
@@ -668,7 +746,7 @@ export type WatchFactsResponse = Message<"wasmatrix.v1.WatchFactsResponse"> & {
  * Use `create(WatchFactsResponseSchema)` to create a new message.
  */
 export const WatchFactsResponseSchema: GenMessage<WatchFactsResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 20);
+  messageDesc(file_wasmatrix_v1_control_plane, 21);
 
 /**
  * Which output to stream.
@@ -710,7 +788,7 @@ export type TailLogsRequest = Message<"wasmatrix.v1.TailLogsRequest"> & {
  * Use `create(TailLogsRequestSchema)` to create a new message.
  */
 export const TailLogsRequestSchema: GenMessage<TailLogsRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 21);
+  messageDesc(file_wasmatrix_v1_control_plane, 22);
 
 /**
  * Some lines of output.
@@ -731,7 +809,7 @@ export type TailLogsResponse = Message<"wasmatrix.v1.TailLogsResponse"> & {
  * Use `create(TailLogsResponseSchema)` to create a new message.
  */
 export const TailLogsResponseSchema: GenMessage<TailLogsResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 22);
+  messageDesc(file_wasmatrix_v1_control_plane, 23);
 
 /**
  * One piece of a module.
@@ -759,7 +837,7 @@ export type UploadModuleRequest = Message<"wasmatrix.v1.UploadModuleRequest"> & 
  * Use `create(UploadModuleRequestSchema)` to create a new message.
  */
 export const UploadModuleRequestSchema: GenMessage<UploadModuleRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 23);
+  messageDesc(file_wasmatrix_v1_control_plane, 24);
 
 /**
  * Answer to UploadModule.
@@ -787,7 +865,7 @@ export type UploadModuleResponse = Message<"wasmatrix.v1.UploadModuleResponse"> 
  * Use `create(UploadModuleResponseSchema)` to create a new message.
  */
 export const UploadModuleResponseSchema: GenMessage<UploadModuleResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 24);
+  messageDesc(file_wasmatrix_v1_control_plane, 25);
 
 /**
  * Request to call an exported function.
@@ -824,7 +902,7 @@ export type InvokeInstanceRequest = Message<"wasmatrix.v1.InvokeInstanceRequest"
  * Use `create(InvokeInstanceRequestSchema)` to create a new message.
  */
 export const InvokeInstanceRequestSchema: GenMessage<InvokeInstanceRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 25);
+  messageDesc(file_wasmatrix_v1_control_plane, 26);
 
 /**
  * Answer to InvokeInstance.
@@ -852,7 +930,7 @@ export type InvokeInstanceResponse = Message<"wasmatrix.v1.InvokeInstanceRespons
  * Use `create(InvokeInstanceResponseSchema)` to create a new message.
  */
 export const InvokeInstanceResponseSchema: GenMessage<InvokeInstanceResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 26);
+  messageDesc(file_wasmatrix_v1_control_plane, 27);
 
 /**
  * An agent's introduction.
@@ -880,7 +958,7 @@ export type RegisterNodeRequest = Message<"wasmatrix.v1.RegisterNodeRequest"> & 
  * Use `create(RegisterNodeRequestSchema)` to create a new message.
  */
 export const RegisterNodeRequestSchema: GenMessage<RegisterNodeRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 27);
+  messageDesc(file_wasmatrix_v1_control_plane, 28);
 
 /**
  * Answer to RegisterNode.
@@ -908,7 +986,7 @@ export type RegisterNodeResponse = Message<"wasmatrix.v1.RegisterNodeResponse"> 
  * Use `create(RegisterNodeResponseSchema)` to create a new message.
  */
 export const RegisterNodeResponseSchema: GenMessage<RegisterNodeResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 28);
+  messageDesc(file_wasmatrix_v1_control_plane, 29);
 
 /**
  * One report. With neither facts nor a snapshot it is a heartbeat.
@@ -978,7 +1056,7 @@ export type ReportStatusRequest = Message<"wasmatrix.v1.ReportStatusRequest"> & 
  * Use `create(ReportStatusRequestSchema)` to create a new message.
  */
 export const ReportStatusRequestSchema: GenMessage<ReportStatusRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 29);
+  messageDesc(file_wasmatrix_v1_control_plane, 30);
 
 /**
  * What the control plane now holds of the node.
@@ -1015,7 +1093,7 @@ export type ReportStatusResponse = Message<"wasmatrix.v1.ReportStatusResponse"> 
  * Use `create(ReportStatusResponseSchema)` to create a new message.
  */
 export const ReportStatusResponseSchema: GenMessage<ReportStatusResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 30);
+  messageDesc(file_wasmatrix_v1_control_plane, 31);
 
 /**
  * All facts up to a sequence number are held.
@@ -1043,7 +1121,7 @@ export type Acknowledged = Message<"wasmatrix.v1.Acknowledged"> & {
  * Use `create(AcknowledgedSchema)` to create a new message.
  */
 export const AcknowledgedSchema: GenMessage<Acknowledged> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 31);
+  messageDesc(file_wasmatrix_v1_control_plane, 32);
 
 /**
  * Nothing is held of the node, an older epoch, or there is a gap.
@@ -1064,7 +1142,7 @@ export type NeedSnapshot = Message<"wasmatrix.v1.NeedSnapshot"> & {
  * Use `create(NeedSnapshotSchema)` to create a new message.
  */
 export const NeedSnapshotSchema: GenMessage<NeedSnapshot> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 32);
+  messageDesc(file_wasmatrix_v1_control_plane, 33);
 
 /**
  * ControlPlaneService receives requests, places instances and remembers only what agents told it.

@@ -1,0 +1,68 @@
+/** NodeFleetService over an agent: what it does for the fleet beside running instances. */
+import { create } from "@bufbuild/protobuf";
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { fault, Reason } from "../../fault.ts";
+import { WatchReportsResponseSchema, type NodeFleetService, type WatchReportsRequest } from "../../gen/wasmatrix/v1/node_fleet_pb.ts";
+import { requestIdKey } from "../../rpc/request-id.ts";
+import { createSlots } from "../../rpc/slots.ts";
+import type { Agent } from "../agent.ts";
+import { instanceFromRecord } from "../instance-record.ts";
+import type { ReportPosition } from "../report-plan.ts";
+
+/** Control planes that read reports at once. */
+const REPORT_STREAMS_MAX = 64;
+const INTERVAL_DEFAULT_MS = 5_000;
+
+/** The handlers. They throw faults; the server's interceptors put those on the wire. */
+export function nodeFleetService(agent: Agent): ServiceImpl<typeof NodeFleetService> {
+  const { witnesses, reservations, supervisor } = agent.fleet;
+  const slots = createSlots(REPORT_STREAMS_MAX, "report streams");
+  return {
+    async *watchReports(request, context) {
+      const release = slots.take(`Cannot watch reports of node "${agent.nodeId}"`, context.signal);
+      try {
+        const intervalMs = request.reportInterval === undefined ? INTERVAL_DEFAULT_MS : durationMs(request.reportInterval);
+        for await (const report of agent.reports(positionFrom(request, agent), intervalMs, context.signal))
+          yield create(WatchReportsResponseSchema, { report });
+      } finally {
+        release();
+      }
+    },
+    keepWitness: ({ copy }, context) => ({ witness: witnesses.keep(required(copy, "copy"), requestIdOf(context)) }),
+    claimGeneration: (request, context) => ({ copy: witnesses.claim(request, requestIdOf(context)) }),
+    readWitness: ({ instanceId }) => ({ copy: witnesses.read(instanceId) }),
+    dropWitness({ instanceId, generation }, context) {
+      witnesses.drop(instanceId, generation, requestIdOf(context));
+      return {};
+    },
+    async changeWitness(request, context) {
+      return { copy: supervisor.changeWitness(request, requestIdOf(context)) };
+    },
+    async fenceInstance({ instanceId, supersededByGeneration }, context) {
+      const record = await supervisor.fence(instanceId, supersededByGeneration, requestIdOf(context));
+      return record === undefined ? {} : { instance: instanceFromRecord(record) };
+    },
+    reservePlacement: (request) => ({ nodeId: reservations.reserve(request) }),
+    setCordon({ cordoned }, context) {
+      agent.fleet.setCordoned(cordoned, requestIdOf(context));
+      return { cordoned };
+    },
+  };
+}
+
+/** What the caller says that it holds counts if it is of this life; otherwise it is sent everything. */
+function positionFrom({ holds }: WatchReportsRequest, { epoch }: Agent): ReportPosition {
+  return holds.case === "acknowledged" && holds.value.epoch === epoch
+    ? { kind: "holds", sequence: Number(holds.value.sequence) }
+    : { kind: "behind" };
+}
+
+function required<T>(value: T | undefined, field: string): T {
+  if (value !== undefined) return value;
+  throw fault(Reason.INVALID_REQUEST, `Cannot read request: ${field} is missing`, { subject: field });
+}
+
+function requestIdOf(context: HandlerContext): string {
+  return context.values.get(requestIdKey);
+}

@@ -1,0 +1,60 @@
+/** Makes sure, before an instance is placed, that its key is placed nowhere else: asks the homes of its id. */
+import type { CallOptions } from "@connectrpc/connect";
+import { isFault, Reason } from "../../fault.ts";
+import type { Fleet } from "../fleet.ts";
+import type { NodeAgents } from "../node-agents.ts";
+import { homesOf, verdictOfHomes } from "./placement-homes.ts";
+
+/** What reserving needs. */
+export type ReservationDeps = {
+  readonly fleet: Fleet;
+  readonly agents: NodeAgents;
+  /** For one home to answer. */
+  readonly timeoutMs: number;
+};
+
+/** What is to be reserved. */
+export type ReservationOrder = {
+  readonly instanceId: string;
+  readonly nodeId: string;
+  /** The node of an earlier reservation that surely did not start the instance; empty for none. */
+  readonly refusedByNodeId: string;
+};
+
+/** Where the instance goes, or `undefined` if too few of its homes can be asked. */
+export async function reservePlacement(
+  deps: ReservationDeps,
+  order: ReservationOrder,
+  call: CallOptions,
+): Promise<string | undefined> {
+  const known = [...deps.fleet.nodes()].filter(({ fold }) => !fold.leaving).map(({ nodeId }) => nodeId);
+  const homes = homesOf(order.instanceId, known);
+  // The one node of a fleet is idempotent by itself.
+  if (homes.length === 1 && known.length === 1 && homes[0] === order.nodeId) return order.nodeId;
+  const ask = (home: string, asked: ReservationOrder): Promise<string | undefined> =>
+    deps.agents
+      .fleetOrder(home, `Cannot reserve a place for instance "${order.instanceId}"`, (agent) =>
+        agent.reservePlacement(asked, { ...call, timeoutMs: deps.timeoutMs }),
+      )
+      .then(
+        ({ nodeId }) => nodeId,
+        (error: unknown) => {
+          // An older agent keeps no reservations: it counts as one that agrees.
+          if (isFault(error, Reason.UNIMPLEMENTED)) return asked.nodeId;
+          // Lost: why this home is silent. What matters is that it is.
+          return undefined;
+        },
+      );
+  const answers = await Promise.all(homes.map((home) => ask(home, order)));
+  const verdict = verdictOfHomes(answers);
+  if (verdict.kind === "decided") return verdict.nodeId;
+  if (verdict.kind === "unsure") return undefined;
+  const { nodeId } = verdict;
+  const again = await Promise.all(
+    homes.map((home, index) =>
+      answers[index] === nodeId ? nodeId : ask(home, { ...order, nodeId, refusedByNodeId: answers[index] ?? "" }),
+    ),
+  );
+  const final = verdictOfHomes(again);
+  return final.kind === "decided" ? final.nodeId : undefined;
+}
