@@ -7,6 +7,7 @@ import { documentText } from "../json-output.ts";
 import { readModuleFile } from "../module-choice.ts";
 import { detailsText, tableText } from "../table.ts";
 import { reportFromBytes, type ModuleReport } from "./module-report.ts";
+import { withoutWasiPackages } from "./shown-world.ts";
 
 /** Reads the module and shows what it is; runs nothing and asks nobody. Throws `UsageError`, `MODULE_TOO_LARGE`, `MODULE_NOT_WASM`, `MODULE_MALFORMED`. */
 export async function inspectFile(io: CliIo, file: string, options: { readonly json: boolean }): Promise<void> {
@@ -56,7 +57,7 @@ function reportText(io: CliIo, about: About, report: ModuleReport): string {
         ] as const)
       : []),
   ];
-  const world = wit === undefined ? "" : `\n${paint("strong", "world")}\n${indented(wit)}`;
+  const world = wit === undefined ? "" : `\n${paint("strong", "world")}\n${indented(withoutWasiPackages(wit))}`;
   const wanted = needs.map(({ flag, why }) => ({ flag, why }));
   const flags =
     needs.length === 0

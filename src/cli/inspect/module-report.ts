@@ -1,12 +1,12 @@
 /** What can be told of a module from its bytes alone. Pure. */
 import { isFault, Reason } from "../../fault.ts";
 import { planFromBytes } from "../../runtime/component/plan-from-bytes.ts";
+import { worldText } from "../../runtime/component/wit-text.ts";
 import { coreModuleFromBytes } from "../../runtime/core-module.ts";
 import { shapeFromBytes } from "../../runtime/module-shape.ts";
 import type { ModuleShape } from "../../runtime/runtime.ts";
 import { layerFromHeader } from "../../runtime/wasm-reader.ts";
 import { neededByComponent, neededByCoreModule, type NeededPermission } from "./needed-permissions.ts";
-import { witFromPlan } from "./wit-text.ts";
 
 /** See the top of the file. */
 export type ModuleReport = {
@@ -66,7 +66,7 @@ function planOrNothing(bytes: Uint8Array): { imports: string[]; exports: string[
   try {
     const { plan } = planFromBytes(bytes);
     const names = (interfaces: typeof plan.imports): string[] => interfaces.map(({ name }) => name);
-    return { imports: names(plan.imports), exports: names(plan.exports), wit: witFromPlan(plan) };
+    return { imports: names(plan.imports), exports: names(plan.exports), wit: worldText(plan) };
   } catch (error) {
     // The reason why it is not hosted is told already; its names stay unknown.
     if (isFault(error, Reason.MODULE_KIND_UNSUPPORTED)) return undefined;

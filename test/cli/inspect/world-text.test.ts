@@ -1,7 +1,8 @@
 import { componentEmbed, componentNew } from "@bytecodealliance/jco-transpile/wasm-tools";
 import { describe, expect, test } from "vitest";
-import { witFromPlan } from "../../../src/cli/inspect/wit-text.ts";
+import { withoutWasiPackages } from "../../../src/cli/inspect/shown-world.ts";
 import { planFromBytes } from "../../../src/runtime/component/plan-from-bytes.ts";
+import { worldText } from "../../../src/runtime/component/wit-text.ts";
 
 /** A component without any code that has the world `root` of some WIT, by the reference tools. */
 async function componentOf(witSource: string): Promise<Uint8Array> {
@@ -10,13 +11,13 @@ async function componentOf(witSource: string): Promise<Uint8Array> {
 }
 
 async function witOf(witSource: string): Promise<string> {
-  return witFromPlan(planFromBytes(await componentOf(witSource)).plan);
+  return worldText(planFromBytes(await componentOf(witSource)).plan);
 }
 
 const SHOP = `package root:component;
 
 world root {
-  import example:shop/types@1.2.0;
+  import example:base/types@1.2.0;
   import example:shop/stock@1.2.0;
   import log: func(text: string);
   import plain: interface {
@@ -26,7 +27,7 @@ world root {
   export example:shop/cart@1.2.0;
 }
 
-package example:shop@1.2.0 {
+package example:base@1.2.0 {
   interface types {
     record item {
       sku: string,
@@ -48,8 +49,11 @@ package example:shop@1.2.0 {
     }
     get-shape: func(it: item, of: colour, with-marks: marks) -> shape;
   }
+}
+
+package example:shop@1.2.0 {
   interface stock {
-    use types.{item};
+    use example:base/types@1.2.0.{item};
     resource shelf {
       constructor(name: string);
       put: func(it: item) -> result<_, string>;
@@ -60,7 +64,7 @@ package example:shop@1.2.0 {
     merge: func(a: shelf, b: shelf) -> result<shelf, option<u16>>;
   }
   interface cart {
-    use types.{item};
+    use example:base/types@1.2.0.{item};
     total: func(items: list<item>, factors: list<tuple<s8, bool>>) -> result<f64, string>;
     %list: func() -> list<u8>;
   }
@@ -79,14 +83,16 @@ describe("the world of a component as WIT", () => {
   test("says all that the world says", async () => {
     const wit = await witOf(SHOP);
     // What nobody uses is not in a component.
-    const words = (text: string): string[] => text.match(/[%\w-]+|[<>(){}:,;@.]/g) ?? [];
+    const words = (text: string): string[] => text.match(/[%\w-]+|[<>(){}:;@.]/g) ?? [];
     expect(words(wit).toSorted()).toEqual(words(SHOP).toSorted());
   });
 
   test("leaves the text of wasi: interfaces out, but not their names", async () => {
-    const wit = await witOf(`package root:component;
+    const wit = withoutWasiPackages(
+      await witOf(`package root:component;
       world root { import wasi:x/y@0.2.0; export run: func(); }
-      package wasi:x@0.2.0 { interface y { f: func() -> u32; } }`);
+      package wasi:x@0.2.0 { interface y { f: func() -> u32; } }`),
+    );
     expect(wit).toContain("import wasi:x/y@0.2.0;");
     expect(wit).not.toContain("u32");
   });
