@@ -26,6 +26,10 @@ export type PlacementRequest = {
   readonly kinds: readonly GuestKind[];
   readonly memoryBytes: number;
   readonly moduleDigest: string;
+  /** The least protocol version of the agent. */
+  readonly protocolVersion: number;
+  /** How much of what the instance is to have the node says not to share; such nodes come last. */
+  readonly unsharedCount: (info: NodeInfo) => number;
 };
 
 /** The node ids that fit, best first. Throws `NODE_NOT_FOUND`, `NODE_AT_CAPACITY` (only room is wanting) or `NO_NODE_FITS`. */
@@ -37,8 +41,12 @@ export function placeInstance(nodes: readonly PlacementNode[], request: Placemen
   const known = fitting.filter((node) => !node.rebuilding);
   const most = Math.max(1, ...fitting.map((node) => node.sameName));
   return (known.length > 0 ? known : fitting)
-    .map((node) => ({ nodeId: node.info.nodeId, cost: cost(node, request, most) }))
-    .sort((a, b) => a.cost - b.cost || (a.nodeId < b.nodeId ? -1 : 1))
+    .map((node) => ({
+      nodeId: node.info.nodeId,
+      unshared: request.unsharedCount(node.info),
+      cost: cost(node, request, most),
+    }))
+    .sort((a, b) => a.unshared - b.unshared || a.cost - b.cost || (a.nodeId < b.nodeId ? -1 : 1))
     .map(({ nodeId }) => nodeId);
 }
 
@@ -60,7 +68,7 @@ function loadShare(node: PlacementNode): number {
   return Math.max(instances, memory);
 }
 
-type Requirement = "wanted node" | "available" | "reachable" | "labels" | "guest kind" | "instances" | "memory";
+type Requirement = "wanted node" | "available" | "reachable" | "version" | "labels" | "guest kind" | "instances" | "memory";
 
 /** Every requirement that the node fails, so that the caller sees all that is wrong at once. */
 function failedRequirements(node: PlacementNode, request: PlacementRequest): readonly Requirement[] {
@@ -69,6 +77,7 @@ function failedRequirements(node: PlacementNode, request: PlacementRequest): rea
   if (request.nodeId !== "" && info.nodeId !== request.nodeId) failed.push("wanted node");
   if (node.state !== NodeState.AVAILABLE) failed.push("available");
   if (info.address === "") failed.push("reachable");
+  if (info.protocolVersion < request.protocolVersion) failed.push("version");
   if (Object.entries(request.labels).some(([key, value]) => info.labels[key] !== value)) failed.push("labels");
   if (!hostsKind(info, request.kinds)) failed.push("guest kind");
   if (!hasInstanceLeft(node)) failed.push("instances");
@@ -119,6 +128,8 @@ function describe(requirement: Requirement, request: PlacementRequest): string {
       return "not available";
     case "reachable":
       return "cannot be dialled";
+    case "version":
+      return `with an agent that is too old (it takes protocol version ${request.protocolVersion})`;
     case "labels":
       return `without the labels ${Object.entries(request.labels)
         .map(([key, value]) => `${key}=${value}`)

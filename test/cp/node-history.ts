@@ -41,7 +41,18 @@ export function instanceOf(
 
 export function nodeInfoOf(
   fields: Partial<
-    Pick<NodeInfo, "nodeId" | "address" | "ingressAddress" | "labels" | "moduleDigests" | "guestKinds">
+    Pick<
+      NodeInfo,
+      | "nodeId"
+      | "address"
+      | "ingressAddress"
+      | "labels"
+      | "moduleDigests"
+      | "guestKinds"
+      | "protocolVersion"
+      | "sharedFolders"
+      | "sharedEnvNames"
+    >
   > & { instancesMax?: number; memoryMaxBytes?: bigint } = {},
 ): NodeInfo {
   const { instancesMax = 100, memoryMaxBytes = 100n * 64n * 1024n ** 2n, ...rest } = fields;

@@ -32,6 +32,8 @@ function requestOf(fields: Partial<PlacementRequest> = {}): PlacementRequest {
     kinds: [],
     memoryBytes: 64 * MEBIBYTE,
     moduleDigest: DIGEST,
+    protocolVersion: 0,
+    unsharedCount: () => 0,
     ...fields,
   };
 }
@@ -54,6 +56,21 @@ describe("placing an instance", () => {
       nodeOf("idle", { instances: 1 }),
     ];
     expect(placeInstance(nodes, requestOf())).toEqual(["idle", "busy", "full-memory"]);
+  });
+
+  it("passes over agents that would not understand the order, and says so", () => {
+    const nodes = [nodeOf("old", { protocolVersion: 1 }), nodeOf("new", { protocolVersion: 2, instances: 50 })];
+    expect(placeInstance(nodes, requestOf({ protocolVersion: 2 }))).toEqual(["new"]);
+    expect(placeInstance(nodes, requestOf({ protocolVersion: 1 }))).toEqual(["old", "new"]);
+    expect(refusal(nodes.slice(0, 1), requestOf({ protocolVersion: 2 })).message).toContain(
+      "1 with an agent that is too old (it takes protocol version 2)",
+    );
+  });
+
+  it("takes nodes that share what is wanted first, and the others after them", () => {
+    const nodes = [nodeOf("a"), nodeOf("b", { instances: 50, sharedFolders: ["/srv"] })];
+    const unsharedCount = (info: { sharedFolders: string[] }) => (info.sharedFolders.includes("/srv") ? 0 : 1);
+    expect(placeInstance(nodes, requestOf({ unsharedCount }))).toEqual(["b", "a"]);
   });
 
   it("counts load by share of capacity, not by number", () => {

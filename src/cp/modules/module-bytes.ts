@@ -33,7 +33,7 @@ export function assertDigest(wanted: string, actual: string, what: string): void
 export function possibleKinds(bytes: Uint8Array): readonly GuestKind[] {
   const layer = (bytes[6] ?? 0) | ((bytes[7] ?? 0) << 8);
   const version = (bytes[4] ?? 0) | ((bytes[5] ?? 0) << 8);
-  if (layer === 1) return [GuestKind.HTTP];
+  if (layer === 1) return [GuestKind.HTTP, GuestKind.COMMAND, GuestKind.MESSAGING, GuestKind.FUNCTIONS];
   if (layer === 0 && version === 1) return [GuestKind.COMMAND, GuestKind.FUNCTIONS];
   return [];
 }

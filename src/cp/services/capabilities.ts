@@ -3,6 +3,7 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import type { ControlPlaneService } from "../../gen/wasmatrix/v1/control_plane_pb.ts";
 import { ledgerValues } from "../fold/ledger.ts";
 import { hasEnded } from "../instance-life.ts";
+import { assertAssignable } from "../start/spec-needs.ts";
 import { giveInstanceOrder, orderOptions, type ServiceDeps } from "./service-deps.ts";
 
 type Handlers = Pick<
@@ -19,6 +20,7 @@ export function capabilities(deps: ServiceDeps): Handlers {
       const order = { instanceId: target.id, ...(request.assignment ? { assignment: request.assignment } : {}) };
       const options = orderOptions(context, limits.orderTimeoutMs);
       const doing = `Cannot assign to instance "${target.id}"`;
+      assertAssignable(request.assignment, deps.fleet.node(target.nodeId)?.fold.announced.info, doing);
       return giveInstanceOrder(deps, { target, doing, give: (agent) => agent.assignCapability(order, options) });
     },
 
@@ -39,7 +41,13 @@ export function capabilities(deps: ServiceDeps): Handlers {
       return {
         instances: instances
           .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-          .map(({ id, name, assignments, deniedCount }) => ({ instanceId: id, name, assignments, deniedCount })),
+          .map(({ id, name, assignments, deniedCount, permissionUses }) => ({
+            instanceId: id,
+            name,
+            assignments,
+            deniedCount,
+            permissionUses,
+          })),
         providers: providers.sort((a, b) =>
           a.nodeId === b.nodeId ? (a.id < b.id ? -1 : 1) : a.nodeId < b.nodeId ? -1 : 1,
         ),

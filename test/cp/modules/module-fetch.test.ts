@@ -101,7 +101,12 @@ describe("what a module's first bytes tell", () => {
       GuestKind.COMMAND,
       GuestKind.FUNCTIONS,
     ]);
-    expect(possibleKinds(new Uint8Array([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]))).toEqual([GuestKind.HTTP]);
+    expect(possibleKinds(new Uint8Array([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]))).toEqual([
+      GuestKind.HTTP,
+      GuestKind.COMMAND,
+      GuestKind.MESSAGING,
+      GuestKind.FUNCTIONS,
+    ]);
     expect(possibleKinds(new Uint8Array([0, 0x61, 0x73, 0x6d, 9, 0, 0, 0]))).toEqual([]);
   });
 });

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
 import { digestOf } from "../../../src/cp/modules/module-bytes.ts";
+import { PROTOCOL_VERSION } from "../../../src/protocol-version.ts";
 import { Reason } from "../../../src/fault.ts";
 import { FactKind, FactSchema, type Fact } from "../../../src/gen/wasmatrix/v1/fact_pb.ts";
 import { CapabilityType, InstanceState } from "../../../src/gen/wasmatrix/v1/instance_pb.ts";
@@ -253,7 +254,7 @@ describe("nodes", () => {
   it("are told how often to report, and refused if they speak a protocol that is not served", async () => {
     const fleet = createTestFleet({ reportIntervalMs: 1_500 });
     const { reportInterval, protocolVersion } = await fleet.client.registerNode({ info: nodeInfoOf(), epoch: "e1" });
-    expect([reportInterval?.seconds, reportInterval?.nanos, protocolVersion]).toEqual([1n, 500_000_000, 1]);
+    expect([reportInterval?.seconds, reportInterval?.nanos, protocolVersion]).toEqual([1n, 500_000_000, PROTOCOL_VERSION]);
     const old = { ...nodeInfoOf({ nodeId: "old" }), protocolVersion: 0 };
     expect(await reasonOf(fleet.client.registerNode({ info: old, epoch: "e1" }))).toBe(
       Reason.PROTOCOL_VERSION_UNSUPPORTED,
