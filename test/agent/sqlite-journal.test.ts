@@ -16,10 +16,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { DEFAULT_LIMITS } from "../../src/agent/instance-limits.ts";
 import { openSqliteJournal } from "../../src/agent/sqlite-journal.ts";
 import { Reason } from "../../src/fault.ts";
 import { describeJournal } from "./journal-contract.ts";
-import { recordOf } from "./records.ts";
+import { InstanceSchema } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
+import type { Grant } from "../../src/providers/permissions.ts";
+import { grantOf, recordOf } from "./records.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 23, 12, 0, 0);
 
@@ -111,6 +116,36 @@ describe("a damaged journal file", () => {
     expect(again.problems).toEqual([{ kind: "record-unreadable", id: "h".repeat(20), message: expect.any(String) }]);
     expect(again.load()).toEqual([good]);
     again.close();
+  });
+
+  test("of the version before is read, with defaults for what it did not know, and marked as ours", () => {
+    const grant: Grant = grantOf(["kv:read"]);
+    const journal = open();
+    journal.put(recordOf({ id: "o".repeat(20), grants: [grant] }), "order");
+    journal.close();
+    const database = new DatabaseSync(file);
+    const old = create(InstanceSchema, {
+      id: "o".repeat(20),
+      nodeId: "node-1",
+      kind: 1,
+      state: 2,
+      generation: 1n,
+      createTime: timestampFromMs(1_000),
+      limits: { memoryMaxBytes: 1_000_000n, callTimeoutMs: 5 },
+      assignments: [{ providerId: "kv", type: 1, bucket: "default", permissions: ["kv:read"] }],
+    });
+    database.prepare("UPDATE instance SET instance = ?").run(toBinary(InstanceSchema, old));
+    database.exec("PRAGMA user_version = 1");
+    database.close();
+    const again = open();
+    expect(again.problems).toEqual([]);
+    expect(again.load()).toMatchObject([
+      { limits: { ...DEFAULT_LIMITS, memoryMaxBytes: 1_000_000, callTimeoutMs: 5 }, grants: [grant] },
+    ]);
+    again.close();
+    const after = new DatabaseSync(file);
+    expect(after.prepare("PRAGMA user_version").get()).toEqual({ user_version: 2 });
+    after.close();
   });
 
   test("of a newer version is refused and left as it is", () => {
