@@ -1,26 +1,22 @@
-/** Transpiled components on disk. An entry that is damaged counts as missing; deleting the folder is always safe. */
+/** Planned components on disk. An entry that is damaged counts as missing; deleting the folder is always safe. */
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { Component } from "./component.ts";
-import type { TranspiledComponent } from "./component-glue.ts";
+import type { ComponentPlan } from "./component/component-plan.ts";
+import type { PlannedComponent } from "./component/plan-from-bytes.ts";
 
-/** What the cache holds of one component: its outside, so that nothing needs its bytes, and its compiled inside. */
-export type CachedComponent = { readonly outside: Component; readonly transpiled: TranspiledComponent };
-
-/** Keeps transpiled components by the digest of the component. */
+/** Keeps planned components by the digest of the component. */
 export interface ComponentCache {
   /** The entry, or `undefined` if there is none that can be trusted. */
-  get(digest: string): Promise<CachedComponent | undefined>;
+  get(digest: string): Promise<PlannedComponent | undefined>;
   /** Writes an entry; a reader sees all of it or nothing. */
-  put(digest: string, component: CachedComponent): Promise<void>;
+  put(digest: string, component: PlannedComponent): Promise<void>;
 }
 
-/** An entry: the SHA-256 of all that follows, the length of the index, the index as JSON, then the files. */
+/** An entry: the SHA-256 of all that follows, the length of the index, the index as JSON, then the core modules. */
 type EntryIndex = {
-  readonly outside: Component;
-  readonly glueBytes: number;
-  readonly modules: readonly (readonly [name: string, bytes: number])[];
+  readonly plan: ComponentPlan;
+  readonly moduleBytes: readonly number[];
 };
 
 const SUFFIX = ".component";
@@ -94,33 +90,26 @@ async function sizeAndUse(path: string): Promise<{ bytes: number; usedMs: number
   }
 }
 
-function entryFromComponent({ outside, transpiled: { glue, modules } }: CachedComponent): Buffer {
-  const glueBytes = Buffer.from(glue);
-  const index: EntryIndex = {
-    outside,
-    glueBytes: glueBytes.length,
-    modules: [...modules].map(([name, bytes]) => [name, bytes.length] as const),
-  };
+function entryFromComponent({ plan, modules }: PlannedComponent): Buffer {
+  const index: EntryIndex = { plan, moduleBytes: modules.map(({ length }) => length) };
   const indexBytes = Buffer.from(JSON.stringify(index));
   const length = Buffer.alloc(LENGTH_BYTES);
   length.writeUInt32LE(indexBytes.length);
-  const content = Buffer.concat([length, indexBytes, glueBytes, ...modules.values()]);
+  const content = Buffer.concat([length, indexBytes, ...modules]);
   return Buffer.concat([createHash("sha256").update(content).digest(), content]);
 }
 
 /** Throws if the entry is not what was written. */
-function componentFromEntry(entry: Buffer): CachedComponent {
+function componentFromEntry(entry: Buffer): PlannedComponent {
   const content = entry.subarray(HASH_BYTES);
   if (!createHash("sha256").update(content).digest().equals(entry.subarray(0, HASH_BYTES)))
     throw new Error("the hash differs");
-  const indexEnd = LENGTH_BYTES + content.readUInt32LE(0);
-  const index: EntryIndex = JSON.parse(content.subarray(LENGTH_BYTES, indexEnd).toString());
-  let offset = indexEnd + index.glueBytes;
-  const glue = content.subarray(indexEnd, offset).toString();
-  const modules = new Map<string, Uint8Array>();
-  for (const [name, bytes] of index.modules) {
-    modules.set(name, content.subarray(offset, offset + bytes));
+  let offset = LENGTH_BYTES + content.readUInt32LE(0);
+  const index: EntryIndex = JSON.parse(content.subarray(LENGTH_BYTES, offset).toString());
+  const modules = index.moduleBytes.map((bytes) => {
+    const module = new Uint8Array(content.subarray(offset, offset + bytes));
     offset += bytes;
-  }
-  return { outside: index.outside, transpiled: { glue, modules } };
+    return module;
+  });
+  return { plan: index.plan, modules };
 }

@@ -28,6 +28,16 @@ const SECTION = { table: 4, memory: 5 } as const;
 const HAS_MAXIMUM = 1;
 const TABLE_WITH_INITIAL_VALUE = 0x40;
 
+/** Initial and greatest size of each memory that the module defines, in pages; `undefined` for one without maximum. */
+export function memoryLimits(module: Uint8Array): { readonly minimum: bigint; readonly maximum: bigint | undefined }[] {
+  return coreSectionsFromBytes(module)
+    .filter(({ id }) => id === SECTION.memory)
+    .flatMap(({ bodyStart, end }) => {
+      const reader = new WasmReader(module, bodyStart, end);
+      return reader.vector(() => readLimits(reader));
+    });
+}
+
 /** Reads the initial sizes. Imported memories and tables are not counted: another module of the guest defines them. */
 export function initialSizes(module: Uint8Array): InitialSizes {
   const sizes: { memoryPages: bigint[]; tableEntries: bigint[] } = { memoryPages: [], tableEntries: [] };

@@ -1,18 +1,6 @@
-/** What an ending means for those who wait for the guest, and what a broken thread means for its ending. */
+/** What an ending means for those who wait for the guest, and what else callers are told. */
 import { fault, Reason, type Fault } from "../fault.ts";
 import type { Ending, GuestLimits } from "./runtime.ts";
-
-/** How a guest ended whose thread broke. */
-export function endingFromWorkerError(error: unknown): Ending {
-  if (error instanceof Error && "code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY") {
-    return {
-      kind: "limit",
-      limit: "memoryMaxBytes",
-      message: "used more memory outside its linear memory than a guest may",
-    };
-  }
-  return { kind: "host-failed", message: error instanceof Error ? error.message : String(error) };
-}
 
 /** What the caller of a running call is told when the guest ends under it. */
 export function faultFromEnding(id: string, ending: Ending): Fault {
@@ -59,6 +47,24 @@ export function callerTooSlow(id: string, limits: GuestLimits): Fault {
   return fault(
     Reason.CALL_TIMED_OUT,
     `Cannot finish call of instance "${id}": its client was too slow (callTimeoutMs is ${limits.callTimeoutMs})`,
+    { subject: id },
+  );
+}
+
+/** What a caller is told whose call had no turn on its thread in all of its time. */
+export function callNotBegun(id: string, limits: GuestLimits): Fault {
+  return fault(
+    Reason.CALL_TIMED_OUT,
+    `Cannot call instance "${id}": other instances kept its thread busy (callTimeoutMs is ${limits.callTimeoutMs})`,
+    { subject: id },
+  );
+}
+
+/** What a caller is told whose call had begun when its thread was ended because of another guest, or failed. */
+export function interrupted(id: string): Fault {
+  return fault(
+    Reason.GUEST_TRAPPED,
+    `Cannot finish call of instance "${id}": its thread was ended because of another instance, and the call had begun`,
     { subject: id },
   );
 }

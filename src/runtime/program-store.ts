@@ -1,19 +1,24 @@
 /** From a module's bytes to compiled code under a memory limit; keeps what was compiled lately. */
 import type { Clock } from "../clock.ts";
 import { fault, Reason } from "../fault.ts";
-import { componentFromBytes } from "./component.ts";
-import type { CachedComponent, ComponentCache } from "./component-cache.ts";
+import type { ComponentCache } from "./component-cache.ts";
 import type { ComponentCompiler } from "./component-compiler.ts";
-import { coreModuleFromBytes, type FunctionType } from "./core-module.ts";
+import type { PlannedComponent } from "./component/plan-from-bytes.ts";
+import { coreModuleFromBytes } from "./core-module.ts";
 import { engineAccount } from "./engine-account.ts";
 import { capGrowth, initialSizes, PAGE_BYTES, sharedMemoryPages, sharedTableEntries } from "./growth-cap.ts";
-import { shapeFromBytes, shapeFromComponent } from "./module-shape.ts";
-import { handlerExport } from "./wasi-interfaces.ts";
-import { malformed } from "./wasm-reader.ts";
-import type { GuestProgram } from "./worker-protocol.ts";
+import { prepareComponentInvoke, prepareCoreInvoke, type PrepareInvoke } from "./invoke-arguments.ts";
+import { shapeFromBytes, shapeFromPlan } from "./module-shape.ts";
+import type { LoadedProgram } from "./pool/loaded-program.ts";
+import type { GuestKind, ModuleShape } from "./runtime.ts";
+import { layerFromHeader, malformed } from "./wasm-reader.ts";
 
 /** Compiled code, and what the agent's side must know of it. */
-export type CompiledProgram = { readonly program: GuestProgram; readonly functions: ReadonlyMap<string, FunctionType> };
+export type CompiledProgram = {
+  readonly kind: GuestKind;
+  readonly program: LoadedProgram;
+  readonly prepareInvoke: PrepareInvoke;
+};
 
 /** What to compile. */
 export type ProgramOrder = {
@@ -24,6 +29,8 @@ export type ProgramOrder = {
 
 /** Compiles modules, once for all guests that use one under the same limit. */
 export interface ProgramStore {
+  /** What a module is. A component's plan is kept, so that a start that follows need not make it again. Throws what `Runtime.inspect` throws. */
+  inspect(bytes: Uint8Array): Promise<ModuleShape>;
   /** Throws what `Runtime.inspect` throws, `LIMIT_INVALID`, `MODULE_DIGEST_MISMATCH` and `START_TIMED_OUT`. */
   load(order: ProgramOrder): Promise<CompiledProgram>;
 }
@@ -54,18 +61,25 @@ export function createProgramStore({
     if (cached !== undefined) return compileComponent(cached, pagesMax);
     const bytes = await readModule();
     await assertDigest(bytes, digest);
-    const { kind } = shapeFromBytes(bytes);
-    if (kind === "http") return compileComponent(await transpile(digest, bytes), pagesMax);
-    const [module] = await compileCapped([bytes], pagesMax);
+    if (layerFromHeader(bytes) === "component") return compileComponent(await plan(digest, bytes), pagesMax);
+    const { kind, format } = shapeFromBytes(bytes);
+    const [module] = await compileCapped([{ bytes, uses: 1 }], pagesMax);
     if (module === undefined) throw malformed("it has no code");
-    return { program: { kind, module }, functions: kind === "functions" ? callableFunctions(bytes) : new Map() };
+    return {
+      kind,
+      program: {
+        threadProgram: { kind: "core", format: format === "component" ? "core" : format, module },
+        memoryCount: initialSizes(bytes).memoryPages.length,
+      },
+      prepareInvoke: prepareCoreInvoke(coreModuleFromBytes(bytes)),
+    };
   }
 
-  async function transpile(digest: string, bytes: Uint8Array): Promise<CachedComponent> {
-    const component = { outside: componentFromBytes(bytes), transpiled: await compiler.transpile(bytes) };
-    // Lost: a full or read-only disk. The component runs all the same; the next start transpiles again.
-    await cache.put(digest, component).catch(() => undefined);
-    return component;
+  async function plan(digest: string, bytes: Uint8Array): Promise<PlannedComponent> {
+    const planned = await compiler.plan(bytes);
+    // Lost: a full or read-only disk. The component runs all the same; the next start plans it again.
+    await cache.put(digest, planned).catch(() => undefined);
+    return planned;
   }
 
   function forgetBeyondMax(): void {
@@ -76,6 +90,16 @@ export function createProgramStore({
   }
 
   return {
+    async inspect(bytes) {
+      if (layerFromHeader(bytes) === "module") {
+        const shape = shapeFromBytes(bytes);
+        await compileCore(new Uint8Array(bytes));
+        return shape;
+      }
+      const digest = await digestOf(bytes);
+      const planned = (await cache.get(digest)) ?? (await plan(digest, bytes));
+      return shapeFromPlan(planned.plan, planned.modules);
+    },
     load(order) {
       const pagesMax = Math.floor(order.memoryMaxBytes / PAGE_BYTES);
       const key = `${order.digest} ${pagesMax}`;
@@ -106,50 +130,56 @@ export async function compileCore(bytes: Uint8Array<ArrayBuffer>): Promise<WebAs
   }
 }
 
-async function compileComponent({ outside, transpiled }: CachedComponent, pagesMax: number): Promise<CompiledProgram> {
+async function compileComponent({ plan, modules }: PlannedComponent, pagesMax: number): Promise<CompiledProgram> {
   // Again, because an entry of the cache may be older than what this runtime takes.
-  shapeFromComponent(outside);
-  const names = [...transpiled.modules.keys()];
-  const compiled = await compileCapped([...transpiled.modules.values()], pagesMax);
-  const modules = new Map(compiled.map((module, index) => [names[index] ?? "", module] as const));
+  const { kind } = shapeFromPlan(plan, modules);
+  const parts = modules.map((bytes, index) => ({ bytes, uses: plan.moduleUses[index] ?? 1 }));
+  const compiled = await compileCapped(parts, pagesMax);
+  const memories = parts.map(({ bytes, uses }) => initialSizes(bytes).memoryPages.length * uses);
   return {
-    program: { kind: "http", glue: transpiled.glue, modules, handlerExport: handlerExport(outside.exports) ?? "" },
-    functions: new Map(),
+    kind,
+    program: {
+      threadProgram: { kind: "component", plan, modules: compiled },
+      memoryCount: memories.reduce((sum, count) => sum + count, 0),
+    },
+    prepareInvoke: prepareComponentInvoke(plan),
   };
 }
 
+/** A core module of a guest, and how many instances the guest makes of it. */
+type ModulePart = { readonly bytes: Uint8Array; readonly uses: number };
+
 /** Compiles the core modules of one guest; their memories share `pagesMax`, their tables what tables may take. */
-async function compileCapped(modules: readonly Uint8Array[], pagesMax: number): Promise<WebAssembly.Module[]> {
-  const sizes = modules.map(initialSizes);
+async function compileCapped(parts: readonly ModulePart[], pagesMax: number): Promise<WebAssembly.Module[]> {
+  const sizes = parts.map(({ bytes }) => initialSizes(bytes));
+  const all = parts.flatMap(({ uses }, index) => Array.from({ length: uses }, () => sizes[index]));
   const memoryPages = sharedMemoryPages(
-    sizes.flatMap((size) => size.memoryPages),
+    all.flatMap((size) => size?.memoryPages ?? []),
     pagesMax,
   );
-  const tableEntries = sharedTableEntries(sizes.flatMap((size) => size.tableEntries));
-  const capped = modules.map((module, index) =>
-    capGrowth(module, {
-      memoryPages: memoryPages.splice(0, sizes[index]?.memoryPages.length),
-      tableEntries: tableEntries.splice(0, sizes[index]?.tableEntries.length),
-    }),
-  );
+  const tableEntries = sharedTableEntries(all.flatMap((size) => size?.tableEntries ?? []));
+  const capped = parts.map(({ bytes, uses }, index) => {
+    // All instances of a module begin alike, and so get the same share; the first stands for all.
+    const shareOf = (shares: bigint[], count: number): bigint[] => shares.splice(0, count * uses).slice(0, count);
+    return capGrowth(bytes, {
+      memoryPages: shareOf(memoryPages, sizes[index]?.memoryPages.length ?? 0),
+      tableEntries: shareOf(tableEntries, sizes[index]?.tableEntries.length ?? 0),
+    });
+  });
   return Promise.all(capped.map(compileCore));
 }
 
-function callableFunctions(bytes: Uint8Array): ReadonlyMap<string, FunctionType> {
-  const functions = new Map<string, FunctionType>();
-  for (const { name, type } of coreModuleFromBytes(bytes).exports) {
-    if (type !== undefined && name !== "_initialize") functions.set(name, type);
-  }
-  return functions;
-}
-
 async function assertDigest(bytes: Uint8Array, digest: string): Promise<void> {
-  const hash = await crypto.subtle.digest("SHA-256", new Uint8Array(bytes));
-  const actual = `sha256:${Buffer.from(hash).toString("hex")}`;
+  const actual = await digestOf(bytes);
   if (actual === digest) return;
   throw fault(Reason.MODULE_DIGEST_MISMATCH, `Cannot start module ${digest}: its bytes have digest ${actual}`, {
     subject: digest,
   });
+}
+
+async function digestOf(bytes: Uint8Array): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", new Uint8Array(bytes));
+  return `sha256:${Buffer.from(hash).toString("hex")}`;
 }
 
 async function within<Result>(clock: Clock, timeoutMs: number, work: Promise<Result>): Promise<Result> {

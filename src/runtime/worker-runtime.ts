@@ -1,47 +1,67 @@
-/** The runtime that hosts each guest in a worker thread of its own. */
+/** The runtime that hosts guests in worker threads. */
+import { availableParallelism } from "node:os";
 import { systemClock, type Clock } from "../clock.ts";
 import { fault, Reason } from "../fault.ts";
 import { openComponentCache } from "./component-cache.ts";
 import { COMPILER_VERSION, createComponentCompiler } from "./component-compiler.ts";
-import { createGuestThreads } from "./guest-threads.ts";
-import { shapeFromBytes } from "./module-shape.ts";
-import { compileCore, createProgramStore, type CompiledProgram } from "./program-store.ts";
+import { createDeadlines } from "./pool/deadlines.ts";
+import { createPool } from "./pool/pool.ts";
+import { startPooledGuest } from "./pool/pooled-guest.ts";
+import { createThreadSupply } from "./pool/thread-supply.ts";
+import { createProgramStore, type CompiledProgram } from "./program-store.ts";
 import type { Guest, GuestStart, Runtime } from "./runtime.ts";
-import { createWorkerGuest } from "./worker-guest.ts";
 
 /** How the runtime works. */
 export type RuntimeOptions = {
-  /** Folder for compiled components; made if it is missing. Everything in it can be deleted at any time. */
+  /** Folder for planned components; made if it is missing. Everything in it can be deleted at any time. */
   readonly cacheDir: string;
   /** The system's unless given. */
   readonly clock?: Clock;
-  /** Guests at a time; one more throws `NODE_AT_CAPACITY`. Default 1,000: a guest's thread takes about 10 MB, and a process holds some 16,000 memories. */
+  /** Guests at a time; one more throws `NODE_AT_CAPACITY`. Default 10,000: a process has room for some 16,000 memories. */
   readonly guestsMax?: number;
+  /** Threads that guests share. Default: as many as cores, at least 2. */
+  readonly poolThreadsMax?: number;
+  /** Threads beside those for guests that keep others waiting. Default: as many as `poolThreadsMax`, at least 4. */
+  readonly soloThreadsMax?: number;
+  /** Guests with threads of their own (commands, and `isolation: dedicated`) at a time; one more throws `NODE_AT_CAPACITY`. Default 1,000: each takes about 10 MB. */
+  readonly dedicatedThreadsMax?: number;
   /** Compiled programs kept in memory. Default 64. */
   readonly programsMax?: number;
   /** Time to compile one module; more throws `START_TIMED_OUT`. Default 60,000. */
   readonly compileTimeoutMs?: number;
 };
 
-/** Makes a runtime. It holds no thread before the first guest starts, and from then on one that waits for the next. */
+const POOL_THREADS_MIN = 2;
+const SOLO_THREADS_MIN = 4;
+
+/** Makes a runtime. It holds no thread before the first guest starts, and from then on one that waits to be needed. */
 export function createRuntime(options: RuntimeOptions): Runtime {
-  const { clock = systemClock, guestsMax = 1_000, programsMax = 64, compileTimeoutMs = 60_000 } = options;
+  const { clock = systemClock, guestsMax = 10_000, programsMax = 64, compileTimeoutMs = 60_000 } = options;
+  const threadsMax = options.poolThreadsMax ?? Math.max(POOL_THREADS_MIN, availableParallelism());
   const compiler = createComponentCompiler(clock, compileTimeoutMs);
   const cache = openComponentCache(options.cacheDir, COMPILER_VERSION);
   const store = createProgramStore({ clock, cache, compiler, programsMax, compileTimeoutMs });
-  const threads = createGuestThreads();
+  const supply = createThreadSupply();
+  const deadlines = createDeadlines(clock);
+  const pool = createPool({
+    clock,
+    supply,
+    threadsMax,
+    soloThreadsMax: options.soloThreadsMax ?? Math.max(SOLO_THREADS_MIN, threadsMax),
+    dedicatedThreadsMax: options.dedicatedThreadsMax ?? 1_000,
+  });
   const guests = new Set<Guest>();
   let loadingCount = 0;
   let isClosed = false;
 
   async function startGuest(start: GuestStart): Promise<Guest> {
-    const { program, functions } = await load(start);
+    const { kind, program, prepareInvoke } = await load(start);
     assertOpen(start.id);
-    const { guest, ready } = createWorkerGuest(start, { program, functions, clock, threads });
+    const { guest, ready } = startPooledGuest(start, { kind, program, prepareInvoke, pool, deadlines });
     guests.add(guest);
     void guest.ended.then(() => guests.delete(guest));
     await ready;
-    threads.prepare();
+    supply.prepare();
     return guest;
   }
 
@@ -60,12 +80,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   }
 
   return {
-    kinds: ["http", "command", "functions"],
-    async inspect(module) {
-      const shape = shapeFromBytes(module);
-      if (shape.kind !== "http") await compileCore(new Uint8Array(module));
-      return shape;
-    },
+    kinds: ["http", "command", "messaging", "functions"],
+    inspect: (module) => store.inspect(module),
     async start(start) {
       assertOpen(start.id);
       if (guests.size + loadingCount >= guestsMax) {
@@ -79,7 +95,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     },
     async close() {
       isClosed = true;
-      await Promise.all([compiler.close(), threads.close(), ...[...guests].map((guest) => guest.kill())]);
+      // Before the guests: those that cannot be told to go, because one keeps their thread, would wait for the watch.
+      await Promise.all([compiler.close(), supply.close(), ...[...guests].map((guest) => guest.kill())]);
+      await pool.close();
+      deadlines.close();
     },
   };
 }

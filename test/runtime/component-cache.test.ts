@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openComponentCache, type CachedComponent } from "../../src/runtime/component-cache.ts";
+import { openComponentCache } from "../../src/runtime/component-cache.ts";
+import type { PlannedComponent } from "../../src/runtime/component/plan-from-bytes.ts";
+import { PLAN_VERSION } from "../../src/runtime/component/component-plan.ts";
 import { COMPILER_VERSION } from "../../src/runtime/component-compiler.ts";
 import { createRuntime } from "../../src/runtime/worker-runtime.ts";
 import { digestOf, guestStart, temporaryFolder } from "./guest-starts.ts";
@@ -11,15 +12,21 @@ import { digestOf, guestStart, temporaryFolder } from "./guest-starts.ts";
 const PROBE = new Uint8Array(await readFile(new URL("./guests/probe.wasm", import.meta.url)));
 const DIGEST = digestOf(PROBE);
 
-const SMALL: CachedComponent = {
-  outside: { imports: ["wasi:http/types@0.2.3"], exports: ["wasi:http/incoming-handler@0.2.3"] },
-  transpiled: {
-    glue: "return 'grüezi';",
-    modules: new Map([
-      ["a.wasm", Uint8Array.of(1, 2, 3)],
-      ["b.wasm", new Uint8Array()],
-    ]),
+const SMALL: PlannedComponent = {
+  plan: {
+    version: PLAN_VERSION,
+    types: [{ kind: "string" }],
+    functionTypes: [{ params: [{ name: "grüezi", type: 0 }] }],
+    resources: [],
+    hostFunctions: [],
+    instances: [{}],
+    options: [],
+    steps: [],
+    moduleUses: [1, 2],
+    imports: [],
+    exports: [],
   },
+  modules: [Uint8Array.of(1, 2, 3), new Uint8Array()],
 };
 
 /** Starts the probe from `cacheDir`; says whether its bytes were asked for. */
@@ -50,12 +57,8 @@ describe("the cache of compiled components", () => {
     expect(await cache.get(DIGEST)).toBeUndefined();
     await cache.put(DIGEST, SMALL);
     const got = await cache.get(DIGEST);
-    expect(got?.outside).toEqual(SMALL.outside);
-    expect(got?.transpiled.glue).toBe(SMALL.transpiled.glue);
-    expect([...(got?.transpiled.modules ?? [])].map(([name, bytes]) => [name, [...bytes]])).toEqual([
-      ["a.wasm", [1, 2, 3]],
-      ["b.wasm", []],
-    ]);
+    expect(got?.plan).toEqual(SMALL.plan);
+    expect(got?.modules.map((bytes) => [...bytes])).toEqual([[1, 2, 3], []]);
   });
 
   it("takes an entry that was damaged anywhere, or is another version's, for none", async () => {
@@ -121,11 +124,8 @@ describe("the cache of compiled components", () => {
     expect(await startsFrom(join(folder, "occupied"))).toEqual({ wasRead: true });
   });
 
-  it("is named after the compiler that is installed", () => {
-    const installed = createRequire(import.meta.url)("../../package.json").dependencies[
-      "@bytecodealliance/jco-transpile"
-    ];
-    expect(COMPILER_VERSION.startsWith(`jco-transpile-${installed}-`)).toBe(true);
+  it("is named after the version of the plans in it", () => {
+    expect(COMPILER_VERSION).toContain(`plan-${PLAN_VERSION}-`);
   });
 });
 

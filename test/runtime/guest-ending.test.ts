@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Reason } from "../../src/fault.ts";
-import { endingFromWorkerError, faultFromEnding, faultFromStart } from "../../src/runtime/guest-ending.ts";
+import { faultFromEnding, faultFromStart } from "../../src/runtime/guest-ending.ts";
 import type { Ending } from "../../src/runtime/runtime.ts";
 import { WIDE_LIMITS } from "./guest-starts.ts";
 
@@ -29,11 +29,4 @@ describe("an ending", () => {
       });
     },
   );
-
-  it("of a thread without memory is a limit, and of one that broke otherwise the host's failure", () => {
-    const outOfMemory = Object.assign(new Error("out of memory"), { code: "ERR_WORKER_OUT_OF_MEMORY" });
-    expect(endingFromWorkerError(outOfMemory)).toMatchObject({ kind: "limit", limit: "memoryMaxBytes" });
-    expect(endingFromWorkerError(new Error("no such file"))).toEqual({ kind: "host-failed", message: "no such file" });
-    expect(endingFromWorkerError("text")).toEqual({ kind: "host-failed", message: "text" });
-  });
 });

@@ -28,7 +28,7 @@ async function threadCount(): Promise<number> {
 
 describe("a runtime", () => {
   it("says what it hosts", () => {
-    expect(testRuntime().kinds).toEqual(["http", "command", "functions"]);
+    expect(testRuntime().kinds).toEqual(["http", "command", "messaging", "functions"]);
   });
 
   it("runs twenty guests at once that know nothing of each other", async () => {

@@ -1,0 +1,316 @@
+/**
+ * The threads that guests run on: which copy goes where, and what becomes of copies when a thread ends. Shared guests are
+ * spread over up to `threadsMax` threads. A guest that has kept a thread from others (a hog), or may have filled its heap (a
+ * suspect), gets a thread to itself, of which there are `soloThreadsMax`; beyond that such guests share those.
+ */
+import type { Clock } from "../../clock.ts";
+import { fault, Reason } from "../../fault.ts";
+import type { CallSent, GuestCopy, Tenant } from "./guest-copy.ts";
+import type { GuestCall } from "./guest-call.ts";
+import type { LoadedProgram } from "./loaded-program.ts";
+import { createMappingBudget } from "./mapping-budget.ts";
+import { createPoolThread, type PoolThread } from "./pool-thread.ts";
+import type { FromThread } from "./protocol.ts";
+import { guiltyOf } from "./thread-death.ts";
+import type { ThreadSupply } from "./thread-supply.ts";
+import { createWatch } from "./watch.ts";
+
+/** Where guests get their copies. */
+export interface Pool {
+  /** Opens a copy; throws `NODE_AT_CAPACITY`. */
+  open(tenant: Tenant): GuestCopy;
+  /** Sends a call to a copy that has none. */
+  call(copy: GuestCopy, call: GuestCall, isLast: boolean): CallSent;
+  /** Whether calls may be sent to the copy where it is. */
+  isUsable(copy: GuestCopy): boolean;
+  /** The copy has no call now, and may be taken away when room is short. */
+  idle(copy: GuestCopy): void;
+  /** Ends a copy. Resolves when it can run no more. */
+  dispose(copy: GuestCopy): Promise<void>;
+  /** The guest has ended, or needs no thread of its own any more. */
+  release(tenant: Tenant): Promise<void>;
+  /** Ends every thread. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** What the pool needs, and how large it is. */
+export type PoolOptions = {
+  readonly clock: Clock;
+  readonly supply: ThreadSupply;
+  readonly threadsMax: number;
+  readonly soloThreadsMax: number;
+  readonly dedicatedThreadsMax: number;
+};
+
+/** A hog that has made so many calls since without keeping anybody waiting may share a thread again. */
+const CALM_CALLS = 100;
+
+/** Makes a pool without threads. */
+export function createPool({ clock, supply, threadsMax, soloThreadsMax, dedicatedThreadsMax }: PoolOptions): Pool {
+  const threads = new Set<PoolThread>();
+  const budget = createMappingBudget();
+  /** In the order in which they became idle. */
+  const idle = new Set<GuestCopy>();
+  const going = new Map<GuestCopy, PromiseWithResolvers<void>>();
+  const programNumbers = new WeakMap<LoadedProgram, number>();
+  const ending = new Set<Promise<void>>();
+  let lastCopy = 0;
+  let lastProgram = 0;
+
+  const watch = createWatch({
+    clock,
+    threads,
+    going: () => going.keys(),
+    onGone: (copy) => gone(copy),
+    onStuck: (thread) => endThread(thread),
+    onHog: evacuate,
+  });
+
+  function boot(owner: Tenant | undefined, isDedicated: boolean): PoolThread {
+    const thread = createPoolThread({
+      ...supply.take(),
+      owner,
+      isDedicated,
+      nextCopy: () => (lastCopy = (lastCopy % 0x7fff_ffff) + 1),
+      programNumber,
+      onMessage: (copy, message) => accept(copy, message),
+      onDeath: (cause) => buryThread(thread, cause),
+    });
+    threads.add(thread);
+    return thread;
+  }
+
+  function programNumber(program: LoadedProgram): number {
+    let number = programNumbers.get(program);
+    if (number === undefined) {
+      lastProgram += 1;
+      number = lastProgram;
+      programNumbers.set(program, number);
+    }
+    return number;
+  }
+
+  function threadFor(tenant: Tenant): PoolThread {
+    if (tenant.isDedicated) {
+      return (
+        [...threads].find((thread) => thread.owner === tenant && thread.hasRoom) ??
+        bootWithin(tenant, [...threads].filter(({ isDedicated }) => isDedicated).length, dedicatedThreadsMax)
+      );
+    }
+    const solos = [...threads].filter(isSolo);
+    if (tenant.record.isHog || tenant.record.suspicions > 0) {
+      const own = solos.find(({ owner }) => owner === tenant);
+      if (own !== undefined) return own;
+      return solos.length < soloThreadsMax ? boot(tenant, false) : roomy(tenant, leastLoaded(solos));
+    }
+    const shared = [...threads].filter(isShared);
+    const best = leastLoaded(shared);
+    if (best === undefined || (best.copies.size > 0 && shared.length < threadsMax)) return boot(undefined, false);
+    return roomy(tenant, best);
+  }
+
+  function bootWithin(tenant: Tenant, count: number, max: number): PoolThread {
+    if (count < max) return boot(tenant, true);
+    throw atCapacity(tenant, `${max} guests have threads of their own already (dedicatedThreadsMax)`);
+  }
+
+  function accept(copy: GuestCopy, message: FromThread): void {
+    if (copy.isDoomed) {
+      if (message.kind === "gone") gone(copy);
+      return;
+    }
+    if (message.kind === "opened") {
+      copy.isOpen = true;
+      copy.thread.settled();
+    }
+    if (message.kind === "finished") {
+      if (copy.call?.ticket !== message.ticket) return;
+      copy.thread.settled();
+      copy.call = undefined;
+      if (message.isGone) remove(copy);
+      noteCalm(copy.tenant);
+      copy.tenant.accept(copy, message);
+      return retireIfIdle(copy.thread);
+    }
+    if (message.kind === "ended" || message.kind === "refused") remove(copy);
+    copy.tenant.accept(copy, message);
+  }
+
+  function noteCalm(tenant: Tenant): void {
+    const { record } = tenant;
+    record.calmCalls += 1;
+    if (!record.isHog || record.calmCalls < CALM_CALLS) return;
+    record.isHog = false;
+    if (record.suspicions === 0) void release(tenant);
+  }
+
+  /** Takes a copy that runs no more off all lists. */
+  function remove(copy: GuestCopy): void {
+    const { thread } = copy;
+    idle.delete(copy);
+    if (!thread.copies.has(copy.number)) return;
+    thread.remove(copy);
+    budget.giveBack(copy.tenant.program.memoryCount);
+    retireIfIdle(thread);
+  }
+
+  /** Threads that were the guest's alone are shared from now on, or end if there are enough of those. */
+  async function release(tenant: Tenant): Promise<void> {
+    for (const thread of [...threads].filter(({ owner }) => owner === tenant)) {
+      if (thread.isDedicated) {
+        endThread(thread);
+        await thread.terminate();
+        continue;
+      }
+      thread.owner = undefined;
+      thread.isRetiring = [...threads].filter(isShared).length > threadsMax;
+      retireIfIdle(thread);
+    }
+  }
+
+  function retireIfIdle(thread: PoolThread): void {
+    if (threads.has(thread) && thread.isRetiring && thread.inFlight === 0) endThread(thread);
+  }
+
+  function gone(copy: GuestCopy): void {
+    remove(copy);
+    going.get(copy)?.resolve();
+    going.delete(copy);
+  }
+
+  async function dispose(copy: GuestCopy): Promise<void> {
+    const { thread } = copy;
+    if (!thread.copies.has(copy.number) || !threads.has(thread)) return;
+    idle.delete(copy);
+    copy.isDoomed = true;
+    const done = going.get(copy) ?? Promise.withResolvers<void>();
+    going.set(copy, done);
+    thread.postUrgently({ kind: "dispose", copy: copy.number });
+    watch.lookAt(copy);
+    return done.promise;
+  }
+
+  /** Ends a thread now. Its guests get copies elsewhere; what had begun is lost. */
+  function endThread(thread: PoolThread): void {
+    if (!threads.delete(thread)) return;
+    const ended = thread.terminate();
+    ending.add(ended);
+    void ended.finally(() => ending.delete(ended));
+    scatter(thread, ended);
+  }
+
+  /** The thread ended by itself: for lack of memory, or for a reason that is no guest's. */
+  function buryThread(thread: PoolThread, cause: unknown): void {
+    if (!threads.delete(thread)) return;
+    const guilty = guiltyOf(thread, cause);
+    for (const copy of [...thread.copies.values()].filter(({ tenant }) => tenant === guilty?.tenant)) {
+      if (guilty === undefined || copy.isDoomed) continue;
+      const hasBegun = hasCallBegun(copy);
+      remove(copy);
+      copy.tenant.lost(copy, { kind: "guilty", ending: guilty.ending }, hasBegun);
+    }
+    scatter(thread, thread.terminate());
+  }
+
+  function scatter(thread: PoolThread, ended: Promise<void>): void {
+    const copies = [...thread.copies.values()];
+    const begun = copies.map(hasCallBegun);
+    for (const copy of copies) remove(copy);
+    for (const [index, copy] of copies.entries()) {
+      const done = going.get(copy);
+      if (done === undefined) copy.tenant.lost(copy, { kind: "thread-lost" }, begun[index] ?? true);
+      else void ended.finally(() => gone(copy));
+    }
+  }
+
+  /** Gives a thread to the guest that keeps it from the others: what they wait for begins elsewhere. */
+  function evacuate(thread: PoolThread, hog: Tenant): void {
+    hog.record.isHog = true;
+    hog.record.calmCalls = 0;
+    if ([...threads].filter(isSolo).length >= soloThreadsMax) return;
+    thread.owner = hog;
+    const waiting = [...thread.copies.values()].filter((copy) => copy.tenant !== hog && !copy.isDoomed && hasNotBegun(copy));
+    for (const copy of waiting) evict(copy, "thread-lost");
+  }
+
+  function evict(copy: GuestCopy, kind: "thread-lost" | "evicted"): void {
+    const hasBegun = hasCallBegun(copy);
+    void dispose(copy);
+    copy.tenant.lost(copy, { kind }, hasBegun);
+  }
+
+  function makeRoom(tenant: Tenant): void {
+    const { memoryCount } = tenant.program;
+    for (const oldest of idle) {
+      if (budget.hasRoom(memoryCount)) break;
+      evict(oldest, "evicted");
+      // Its mappings come back when the engine collects them, which the thread sees to; here they count as given back.
+      remove(oldest);
+    }
+    if (!budget.hasRoom(memoryCount)) throw atCapacity(tenant, "the process has no room for another memory");
+    budget.take(memoryCount);
+  }
+
+  return {
+    open(tenant) {
+      const thread = threadFor(tenant);
+      makeRoom(tenant);
+      const copy = thread.open(tenant, tenant.copyOrder());
+      watch.wake();
+      return copy;
+    },
+    call(copy, call, isLast) {
+      idle.delete(copy);
+      copy.isUsed = true;
+      const sent = { ticket: copy.thread.call(copy, call.order, isLast), call };
+      copy.call = sent;
+      watch.wake();
+      return sent;
+    },
+    isUsable: ({ thread, tenant, isDoomed }) =>
+      !isDoomed && threads.has(thread) && !thread.isRetiring && thread.hasRoom && (thread.owner === undefined || thread.owner === tenant || tenant.record.isHog),
+    idle: (copy) => void idle.add(copy),
+    dispose,
+    release,
+    async close() {
+      watch.close();
+      for (const thread of threads) endThread(thread);
+      await Promise.all(ending);
+    },
+  };
+}
+
+/** Whether a call of the copy, or its opening, waits and has not begun. */
+function hasNotBegun({ isOpen, openTicket, call, thread }: GuestCopy): boolean {
+  if (!isOpen && !thread.board.hasBegun(openTicket)) return true;
+  return call !== undefined && !thread.board.hasBegun(call.ticket);
+}
+
+function hasCallBegun({ call, thread }: GuestCopy): boolean {
+  return call !== undefined && thread.board.hasBegun(call.ticket);
+}
+
+function isShared({ owner, isRetiring }: PoolThread): boolean {
+  return owner === undefined && !isRetiring;
+}
+
+function isSolo({ owner, isDedicated }: PoolThread): boolean {
+  return owner !== undefined && !isDedicated;
+}
+
+function leastLoaded(threads: readonly PoolThread[]): PoolThread | undefined {
+  let best: PoolThread | undefined;
+  for (const thread of threads) {
+    if (best === undefined || thread.inFlight < best.inFlight || (thread.inFlight === best.inFlight && thread.copies.size < best.copies.size)) best = thread;
+  }
+  return best;
+}
+
+function roomy(tenant: Tenant, thread: PoolThread | undefined): PoolThread {
+  if (thread?.hasRoom === true) return thread;
+  throw atCapacity(tenant, "its threads have too many calls already");
+}
+
+function atCapacity({ id }: Tenant, state: string): Error {
+  return fault(Reason.NODE_AT_CAPACITY, `Cannot make a copy of instance "${id}": ${state}`, { subject: id });
+}

@@ -1,0 +1,74 @@
+/** Worker threads, none of them used twice, and one more that has booted already and waits. */
+import { Worker } from "node:worker_threads";
+import { openThreadBoard, type ThreadBoard } from "./thread-board.ts";
+
+/** A worker that serves the board. It is the taker's, who terminates it. */
+export type SuppliedThread = { readonly worker: Worker; readonly board: ThreadBoard };
+
+/** Gives out threads. */
+export interface ThreadSupply {
+  take(): SuppliedThread;
+  /** Boots a spare thread unless one waits already. Call it when nobody waits for the processor. */
+  prepare(): void;
+  /** Ends the spare thread. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** The JavaScript heap of all guests of a thread, without their linear memories, which are capped by rewriting the modules. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 } as const;
+
+const WORKER_FILE = new URL(
+  import.meta.url.endsWith(".ts") ? "./thread/thread-entry.ts" : "./thread/thread-entry.js",
+  import.meta.url,
+);
+
+/** Makes the supply; it holds no thread before the first `prepare`. */
+export function createThreadSupply(): ThreadSupply {
+  let spare: SuppliedThread | undefined;
+  let isClosed = false;
+
+  const drop = (broken: SuppliedThread): void => {
+    if (spare === broken) spare = undefined;
+  };
+
+  return {
+    take() {
+      const thread = spare ?? bootThread();
+      spare = undefined;
+      thread.worker.removeAllListeners();
+      return thread;
+    },
+    prepare() {
+      if (spare !== undefined || isClosed) return;
+      const thread = bootThread();
+      spare = thread;
+      // Lost: only the head start. The next taker boots a thread of its own, and meets the cause there if it persists.
+      thread.worker.once("error", () => drop(thread));
+      thread.worker.once("exit", () => drop(thread));
+    },
+    async close() {
+      isClosed = true;
+      const last = spare;
+      spare = undefined;
+      await last?.worker.terminate();
+    },
+  };
+}
+
+function bootThread(): SuppliedThread {
+  const board = openThreadBoard();
+  const worker = new Worker(WORKER_FILE, {
+    workerData: board.shared,
+    env: {},
+    execArgv: [],
+    stdin: false,
+    stdout: true,
+    stderr: true,
+    name: "guests",
+    resourceLimits: RESOURCE_LIMITS,
+  });
+  // Nothing in the thread writes to these; were something to do so, it must not fill a buffer without end.
+  worker.stdout.resume();
+  worker.stderr.resume();
+  return { worker, board };
+}

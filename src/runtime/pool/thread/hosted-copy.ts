@@ -1,0 +1,196 @@
+/** One copy of a guest in its thread: opened once, then called, one call after the other, until it ends or is disposed of. */
+import { uncatchableError } from "../../uncatchable.ts";
+import { endingFromError } from "../guest-error.ts";
+import type { CallOrder, CopyOrder, FromThread, ToCopy } from "../protocol.ts";
+import type { ThreadBoard } from "../thread-board.ts";
+import { openCopyLine, type CopyLine } from "./copy-line.ts";
+import { createIncomingCall, type IncomingCall } from "./incoming-call.ts";
+import { ImportMissing, type LiveGuest, type LiveGuestDeps, type Suspend } from "./live-guest.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Occupant, RunQueue } from "./run-queue.ts";
+
+/** A call as it came. */
+export type CallMessage = { readonly ticket: number; readonly order: CallOrder; readonly isLast: boolean };
+
+/** What a copy needs of its thread. */
+export type HostedCopyDeps = {
+  readonly board: ThreadBoard;
+  readonly queue: RunQueue;
+  readonly outbox: Outbox;
+  readonly lookForRights: () => void;
+  /** Instantiates the program of the order. */
+  readonly instantiate: (deps: LiveGuestDeps) => Promise<LiveGuest>;
+  /** It is gone, by whatever cause. */
+  readonly onGone: () => void;
+};
+
+/** A copy. */
+export interface HostedCopy {
+  readonly line: CopyLine;
+  /** Begins when the copy is open and on the processor. There is one call at a time. */
+  call(message: CallMessage): void;
+  /** Leaves a call out if it has not begun. */
+  withdraw(ticket: number): void;
+  accept(message: ToCopy): void;
+  /** It will be disposed of: nothing of it begins or goes on any more. */
+  doom(): void;
+  /** Ends it. A guest that waits is unwound, for the engine never frees the stack of one that is merely forgotten. */
+  dispose(): void;
+}
+
+/** Opens a copy: its start function runs when it is its turn. */
+export function openHostedCopy(order: CopyOrder, deps: HostedCopyDeps): HostedCopy {
+  const { board, queue, outbox } = deps;
+  const line = openCopyLine({ order, outbox, lookForRights: deps.lookForRights });
+  let isGone = false;
+  let isDoomed = false;
+  let live: LiveGuest | undefined;
+  let pending: CallMessage | undefined;
+  let current: { readonly ticket: number; readonly incoming: IncomingCall | undefined } | undefined;
+  /** Settles when guest code is off the stack for good. */
+  let callOver: Promise<unknown> = Promise.resolve();
+  /** Rejects what the guest waits for. */
+  let unwind: ((error: Error) => void) | undefined;
+
+  const occupant: Occupant = {
+    number: order.copy,
+    get isGone() {
+      return isGone || isDoomed;
+    },
+    cpuTimeMaxMs: order.cpuTimeMaxMs,
+    cpuUsedUs: 0,
+    stretches: 0,
+    longestMs: 0,
+    onCpuOverrun() {
+      const message = `used more processor time than cpuTimeMaxMs allows (${order.cpuTimeMaxMs ?? 0} ms)`;
+      leave({ kind: "ended", copy: order.copy, ending: { kind: "limit", limit: "cpuTimeMaxMs", message } });
+    },
+  };
+
+  const suspend: Suspend = (carryOut) => (...args) => {
+    if (isGone || isDoomed) throw uncatchableError("the guest has ended");
+    const result = carryOut(...args);
+    return result instanceof Promise ? (waitFor(result) as typeof result) : result;
+  };
+
+  function waitFor<Value>(waited: Promise<Value>): Promise<Value> {
+    queue.leave(occupant);
+    if (isGone) return Promise.reject(uncatchableError("the guest has ended"));
+    return new Promise((resolve, reject) => {
+      unwind = reject;
+      const goOn = (step: () => void): void =>
+        queue.add(occupant, () => {
+          unwind = undefined;
+          step();
+        });
+      waited.then(
+        (value) => goOn(() => resolve(value)),
+        (error: Error) => goOn(() => reject(error)),
+      );
+    });
+  }
+
+  /** Says how it ended, unless it is gone already. */
+  function leave(last: FromThread): void {
+    if (isGone) return;
+    outbox.post(last);
+    close();
+  }
+
+  function close(): void {
+    isGone = true;
+    const left = live;
+    live = undefined;
+    pending = undefined;
+    current = undefined;
+    line.close();
+    unwind?.(uncatchableError("the guest has ended"));
+    unwind = undefined;
+    // Not before the guest is unwound: what the binder has disposed of waits for good, with its stack.
+    void callOver.finally(() => left?.dispose());
+    deps.onGone();
+  }
+
+  function open(): void {
+    board.begin(order.ticket);
+    // Not awaited in place: what it throws at once must not leave the processor taken.
+    attempt(() => deps.instantiate({ order, line, suspend })).then(
+      (instantiated) => {
+        queue.leave(occupant);
+        if (isGone) return instantiated.dispose();
+        live = instantiated;
+        outbox.post({ kind: "opened", copy: order.copy });
+        beginPending();
+      },
+      (error: unknown) => {
+        queue.leave(occupant);
+        if (!(error instanceof ImportMissing)) return leave({ kind: "ended", copy: order.copy, ending: endingFromError(error) });
+        leave({ kind: "refused", copy: order.copy, importName: error.importName, message: error.message });
+      },
+    );
+  }
+
+  function beginPending(): void {
+    if (live === undefined || pending === undefined) return;
+    queue.add(occupant, begin);
+  }
+
+  function begin(): void {
+    if (live === undefined || pending === undefined) return queue.leave(occupant);
+    const guest = live;
+    const { ticket, order: call, isLast } = pending;
+    pending = undefined;
+    board.begin(ticket);
+    occupant.cpuUsedUs = 0;
+    const incoming = call.kind === "request" ? createIncomingCall({ copy: order.copy, ticket, order: call, outbox }) : undefined;
+    current = { ticket, incoming };
+    const answer = attempt(() => guest.call(call, incoming?.exchange));
+    // Lost here: nothing, the same failure is looked at below.
+    callOver = answer.catch(() => undefined);
+    answer.then(
+      (outcome) => {
+        queue.leave(occupant);
+        if (isGone) return;
+        incoming?.end();
+        current = undefined;
+        outbox.post({ kind: "finished", copy: order.copy, ticket, outcome, isGone: isLast });
+        if (isLast) close();
+      },
+      (error: unknown) => {
+        queue.leave(occupant);
+        leave({ kind: "ended", copy: order.copy, ending: endingFromError(error) });
+      },
+    );
+  }
+
+  queue.add(occupant, open);
+  return {
+    line,
+    call(message) {
+      pending = message;
+      beginPending();
+    },
+    withdraw(ticket) {
+      if (pending?.ticket !== ticket) return;
+      const { isLast } = pending;
+      pending = undefined;
+      outbox.post({ kind: "finished", copy: order.copy, ticket, outcome: { kind: "withdrawn" }, isGone: isLast });
+      if (isLast) close();
+    },
+    accept(message) {
+      if ("ask" in message) return line.accept(message);
+      if (current?.ticket === message.ticket) current.incoming?.accept(message);
+    },
+    doom() {
+      isDoomed = true;
+    },
+    dispose() {
+      if (!isGone) close();
+      outbox.post({ kind: "gone", copy: order.copy });
+    },
+  };
+}
+
+async function attempt<Result>(work: () => Promise<Result>): Promise<Result> {
+  return work();
+}
