@@ -1,5 +1,5 @@
 /** Which host function serves which import of a component. */
-import type { ComponentPlan, HostFunctionPlan } from "./component-plan.ts";
+import { type ComponentPlan, WORLD_INTERFACE } from "./component-plan.ts";
 import type { HostInterface, HostInterfaces, HostResource } from "./component-value.ts";
 
 /** A host function that was found. */
@@ -14,11 +14,12 @@ const WASI_SERVED = /^0\.[12]\.\d+(?:-[0-9A-Za-z.-]+)?$/;
  */
 export function missingImports(plan: ComponentPlan, interfaces: HostInterfaces): readonly string[] {
   const missing = new Set<string>();
-  for (const { interface: name, name: item, isUsed } of plan.hostFunctions) {
-    if (!isUsed) continue;
-    const found = findInterface(interfaces, name);
-    if (found === undefined) missing.add(name === "$root" ? item : name);
-    else if (!Object.hasOwn(found.functions, item)) missing.add(name === "$root" ? item : `${name}#${item}`);
+  for (const [index, found] of findFunctions(plan, interfaces).entries()) {
+    const wanted = plan.hostFunctions[index];
+    if (wanted === undefined || !wanted.isUsed || found !== undefined) continue;
+    const { interface: name, name: item } = wanted;
+    if (name === WORLD_INTERFACE) missing.add(item);
+    else missing.add(findInterface(interfaces, name) === undefined ? name : `${name}#${item}`);
   }
   return [...missing];
 }
@@ -36,15 +37,17 @@ export function findInterface(interfaces: HostInterfaces, name: string): HostInt
   return Object.hasOwn(interfaces, base) ? interfaces[base] : undefined;
 }
 
-/** The function for an import. */
-export function findFunction(
-  interfaces: HostInterfaces,
-  { interface: name, name: item }: HostFunctionPlan,
-): FoundFunction | undefined {
-  const found = findInterface(interfaces, name);
-  if (found === undefined || !Object.hasOwn(found.functions, item)) return undefined;
-  const call = found.functions[item];
-  return isCallable(call) ? { call, maySuspend: found.suspending?.includes(item) ?? false } : undefined;
+/** What serves each of the plan's host functions; `undefined` for those that are not called, or not there. */
+export function findFunctions(plan: ComponentPlan, interfaces: HostInterfaces): readonly (FoundFunction | undefined)[] {
+  const known = new Map<string, HostInterface | undefined>();
+  return plan.hostFunctions.map(({ interface: name, name: item, isUsed }) => {
+    if (!isUsed) return undefined;
+    if (!known.has(name)) known.set(name, findInterface(interfaces, name));
+    const found = known.get(name);
+    if (found === undefined || !Object.hasOwn(found.functions, item)) return undefined;
+    const call = found.functions[item];
+    return isCallable(call) ? { call, maySuspend: found.suspending?.includes(item) ?? false } : undefined;
+  });
 }
 
 /** The resource for an import. A host need not say anything of a resource that it lets go of without a thought. */

@@ -3,7 +3,7 @@ import { fault, Reason } from "../../fault.ts";
 import type { ComponentPlan } from "./component-plan.ts";
 import { type ComponentLimits, ComponentState, InstanceState } from "./component-state.ts";
 import type { HostInterfaces } from "./component-value.ts";
-import { findFunction, missingImports } from "./host-lookup.ts";
+import { findFunctions, missingImports } from "./host-lookup.ts";
 import { createLinker, type GuestFunction } from "./linker.ts";
 
 /** What a copy is made from. */
@@ -32,14 +32,9 @@ export interface ComponentInstance {
  * module traps with. Start functions may call only host functions that are not in `suspending`.
  */
 export function instantiateComponent({ plan, modules, interfaces, limits }: ComponentParts): ComponentInstance {
-  const missing = missingImports(plan, interfaces);
-  if (missing.length > 0)
-    throw fault(
-      Reason.MODULE_IMPORT_UNKNOWN,
-      `Cannot host module: it imports ${missing.slice(0, NAMED_MAX).map(quoted).join(", ")}${missing.length > NAMED_MAX ? ` and ${missing.length - NAMED_MAX} more` : ""}, which nothing here provides`,
-      { subject: missing[0] ?? "" },
-    );
-  const hosts = plan.hostFunctions.map((item) => (item.isUsed ? findFunction(interfaces, item) : undefined));
+  const hosts = findFunctions(plan, interfaces);
+  if (plan.hostFunctions.some(({ isUsed }, index) => isUsed && hosts[index] === undefined))
+    throw importsMissing(missingImports(plan, interfaces));
   const definedBy = new Map<number, InstanceState>();
   const component = new ComponentState(limits, definedBy);
   const instances: InstanceState[] = [];
@@ -77,6 +72,12 @@ export function instantiateComponent({ plan, modules, interfaces, limits }: Comp
 
 const NAMED_MAX = 5;
 
-function quoted(name: string): string {
-  return `"${name}"`;
+function importsMissing(missing: readonly string[]): Error {
+  const named = missing.slice(0, NAMED_MAX).map((name) => `"${name}"`);
+  const others = missing.length > NAMED_MAX ? ` and ${missing.length - NAMED_MAX} more` : "";
+  return fault(
+    Reason.MODULE_IMPORT_UNKNOWN,
+    `Cannot host module: it imports ${named.join(", ")}${others}, which nothing here provides`,
+    { subject: missing[0] ?? "" },
+  );
 }

@@ -9,6 +9,9 @@ const LIST_HEAP_BYTES = 64;
 /** The component model's bound on the bytes of a list. */
 const LIST_MAX_BYTES = 2 ** 28 - 1;
 
+/** Arrays of so few bytes lie on the JavaScript heap, which makes them cheap to make. */
+const SMALL_BYTES = 64;
+
 /** What a list is in JavaScript. */
 type Items = {
   readonly heapBytes: (count: number) => number;
@@ -97,7 +100,13 @@ export function fixedListCodec(
 
 const BYTES: Items = {
   heapBytes: (count) => LIST_HEAP_BYTES + count,
-  load: (cx, ptr, count) => cx.memory.bytes.slice(ptr, ptr + count),
+  load(cx, ptr, count) {
+    const source = cx.memory.bytes;
+    if (count > SMALL_BYTES) return source.slice(ptr, ptr + count);
+    const copy = new Uint8Array(count);
+    for (let index = 0; index < count; index++) copy[index] = source[ptr + index] ?? 0;
+    return copy;
+  },
   count: (value) => bytes(value).length,
   store: (cx, ptr, value) => cx.memory.bytes.set(bytes(value), ptr),
 };
