@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { serveAgent } from "../../src/agent/serve.ts";
+import { serveAgent, type AgentOptions } from "../../src/agent/serve.ts";
 import { serveControlPlane } from "../../src/cp/entry/node.ts";
 import { silentLog } from "../../src/log.ts";
 import { runCaptured, type CapturedIoOptions, type CliResult } from "./captured-io.ts";
@@ -18,7 +18,7 @@ export type RealFleet = {
 
 /** Starts both and waits until the agent has joined. */
 export async function startRealFleet(
-  options: { readonly token?: string; readonly instancesMax?: number } = {},
+  options: Pick<AgentOptions, "token" | "instancesMax" | "sharedFolders" | "sharedEnv" | "env"> = {},
 ): Promise<RealFleet> {
   const dataDir = await mkdtemp(join(tmpdir(), "wasmatrix-cli-"));
   const token = options.token === undefined ? {} : { token: options.token };
@@ -29,8 +29,8 @@ export async function startRealFleet(
     port: 0,
     ingressPort: 0,
     log: silentLog,
+    ...options,
     instancesMax: options.instancesMax ?? 50,
-    ...token,
   });
   await agent.joined;
   return {
