@@ -23,7 +23,7 @@ export interface ComponentInstance {
   readonly failure: { readonly error: unknown } | undefined;
   /** Handles of resources that it holds. */
   readonly openHandles: number;
-  /** Drops the host's objects that it holds. A call that is suspended rejects, and its guest code never goes on. May be called twice. */
+  /** Drops the host's objects that it holds. A call that is suspended rejects, and its guest code does not go on. May be called twice. */
   dispose(): void;
 }
 

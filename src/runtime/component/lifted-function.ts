@@ -63,7 +63,7 @@ function suspendingCall(
   }
 
   if (!isOutermost) return (...values) => carryOut(values);
-  // Guest code that waits when its instance is disposed of never goes on, so its caller is told from outside.
+  // Guest code may wait for good when its instance is disposed of, so its caller is told from outside.
   return (...values) =>
     new Promise((resolve, reject) => {
       const before = component.abandon;

@@ -1,4 +1,5 @@
 /** What core modules call: lowered functions, and the built-ins for resources. */
+import { uncatchableError } from "../uncatchable.ts";
 import type { CoreValue } from "./codec.ts";
 import type { ComponentState, InstanceState } from "./component-state.ts";
 import type { Crossing } from "./crossing.ts";
@@ -34,7 +35,7 @@ export function lowerTrampoline(
       cx.refresh();
       return codec.lowerResult(cx, flat, result);
     } catch (error) {
-      throw component.fail(error);
+      throw unwinding(component, error);
     }
   }
 
@@ -48,7 +49,7 @@ export function newTrampoline(instance: InstanceState, resource: number): Trampo
     try {
       return instance.handles.add(new Handle(resource, Number(representation), true, undefined));
     } catch (error) {
-      throw instance.component.fail(error);
+      throw unwinding(instance.component, error);
     }
   };
 }
@@ -59,7 +60,7 @@ export function representationTrampoline(instance: InstanceState, resource: numb
     try {
       return instance.handles.get(integer(number) >>> 0, resource).representation;
     } catch (error) {
-      throw instance.component.fail(error);
+      throw unwinding(instance.component, error);
     }
   };
 }
@@ -86,20 +87,26 @@ export function dropTrampoline(instance: InstanceState, { resource, destroy, may
       const done = destroy(handle.representation);
       return done instanceof Promise ? resumed(component, done, () => undefined) : undefined;
     } catch (error) {
-      throw component.fail(error);
+      throw unwinding(component, error);
     }
   }
   return maySuspend ? suspendingImport(drop) : drop;
 }
 
-/** After something has failed the guest gets no further, even if it catches what is thrown through it. */
 function assertMayLeave(instance: InstanceState): void {
   const { component } = instance;
-  if (component.failure !== undefined) throw component.failure.error;
-  if (!instance.mayLeave) throw component.fail(new Trap("it calls an import while it allocates or cleans up for its host"));
+  if (component.failure !== undefined) throw unwinding(component, component.failure.error);
+  if (!instance.mayLeave)
+    throw unwinding(component, new Trap("it calls an import while it allocates or cleans up for its host"));
 }
 
-/** What a suspended guest waits for. If it is disposed of meanwhile it waits for good; nothing refers to its stack any more then. */
+/** What is thrown through guest code, which cannot catch it. The caller on the other side throws what really happened. */
+function unwinding(component: ComponentState, error: unknown): Error {
+  component.fail(error);
+  return uncatchableError("the call ends here", error);
+}
+
+/** What a suspended guest waits for. If it was disposed of meanwhile its code does not go on. */
 async function resumed(
   component: ComponentState,
   pending: Promise<unknown>,
@@ -107,10 +114,9 @@ async function resumed(
 ): Promise<CoreValue | undefined> {
   try {
     const value = await pending;
-    if (!component.isDisposed) return lower(value);
+    if (component.failure !== undefined) throw component.failure.error;
+    return lower(value);
   } catch (error) {
-    if (!component.isDisposed) throw component.fail(error);
-    // Lost: why a host function failed whose caller is gone.
+    throw unwinding(component, error);
   }
-  return new Promise<never>(() => {});
 }
