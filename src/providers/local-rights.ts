@@ -37,6 +37,11 @@ export type LocalRights = {
   readonly folders: readonly GrantedFolder[];
   /** Variables that the guest sees: those of its start order, and those of the node that it was granted. */
   readonly env: Readonly<Record<string, string>>;
+  /**
+   * Whether a WASIX program may open connections to public addresses: as `http:request` permits requests to all of them,
+   * unless any http permission is denied, for raw connections cannot be told by domain.
+   */
+  readonly sockets?: boolean;
 };
 
 /** The permission that lets a guest into `folder`, or would: the name under which `GuestLine.audit` counts it. */
