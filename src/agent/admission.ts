@@ -26,6 +26,8 @@ export type StartOrder = {
   readonly spec: InstanceSpec;
   /** The request that caused it, for facts; may be empty. */
   readonly requestId: string;
+  /** The node that keeps a copy of the order; none if missing or empty. */
+  readonly witnessNodeId?: string;
 };
 
 /** An instance as it is reported may be this long at most: arguments, labels and assignments fill reports. */
@@ -90,6 +92,7 @@ export function admit(
     nextRestartMs: undefined,
     lastEnding: undefined,
     deniedCount: 0,
+    witnessNodeId: order.witnessNodeId ?? "",
   };
   assertValuesFit(record);
   assertReportable(record);
@@ -97,9 +100,13 @@ export function admit(
   return record;
 }
 
-/** Throws `IDEMPOTENCY_CONFLICT` if the id of `order` was used for another spec. */
-export function assertSameOrder(known: Pick<StartOrder, "id" | "spec">, order: StartOrder): void {
-  if (equals(InstanceSpecSchema, known.spec, order.spec)) return;
+/**
+ * Throws `IDEMPOTENCY_CONFLICT` if the id of `order` was used for another spec. What was placed anew carries the assignments of
+ * that moment, which may have changed since: they do not count there.
+ */
+export function assertSameOrder(known: Pick<StartOrder, "id" | "spec" | "generation">, order: StartOrder): void {
+  const compared = (spec: InstanceSpec): InstanceSpec => (order.generation > 1n ? { ...spec, assignments: [] } : spec);
+  if (equals(InstanceSpecSchema, compared(known.spec), compared(order.spec))) return;
   throw fault(
     Reason.IDEMPOTENCY_CONFLICT,
     `Cannot start instance "${order.id}": the id belongs to an instance with another spec`,

@@ -1,6 +1,7 @@
 /** The node agent without files, ports and processes: it is given a runtime, a journal, a clock and clients, and can as well run in a simulator. */
 import { create } from "@bufbuild/protobuf";
 import type { Clock, Entropy } from "../clock.ts";
+import type { ReportStatusRequest } from "../gen/wasmatrix/v1/control_plane_pb.ts";
 import { FactKind } from "../gen/wasmatrix/v1/fact_pb.ts";
 import type { Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
 import { CapacitySchema, LoadSchema, NodeInfoSchema, type Load, type NodeInfo } from "../gen/wasmatrix/v1/node_pb.ts";
@@ -24,8 +25,12 @@ import type { ModuleStore } from "./module-store.ts";
 import { createPermissionUses, usesText } from "./permission-uses.ts";
 import { openProviderSet, type ProviderConfig, type ProviderSet } from "./provider-set.ts";
 import { createRepeats } from "./repeats.ts";
+import { createFleetDuties, type FleetDuties } from "./fleet/fleet-duties.ts";
+import type { FleetJournal } from "./fleet/fleet-journal.ts";
+import { openMemoryFleetJournal } from "./fleet/memory-fleet-journal.ts";
+import { reportStream } from "./fleet/report-stream.ts";
 import { createReportLog, type FactDraft } from "./report-log.ts";
-import { snapshotPages } from "./report-plan.ts";
+import { snapshotPages, type ReportPosition } from "./report-plan.ts";
 import { startReporter, type ReportClient, type Reporter } from "./reporter.ts";
 import { createSupervisor, type Supervisor } from "./supervisor.ts";
 
@@ -34,6 +39,8 @@ export type AgentDeps = {
   readonly nodeId: string;
   readonly runtime: Runtime;
   readonly journal: Journal;
+  /** What the node keeps for the fleet. Default: in memory only. */
+  readonly fleetJournal?: FleetJournal;
   readonly store: ModuleStore;
   /** The node's providers; by type, the first is the default. */
   readonly providers: readonly ProviderConfig[];
@@ -69,6 +76,10 @@ export interface Agent {
   readonly logs: LogStore;
   readonly store: ModuleStore;
   readonly ingressTargets: IngressTargets;
+  /** What it does for the fleet. */
+  readonly fleet: FleetDuties;
+  /** Reports for a control plane that dialled this agent, from a position on, until `signal` aborts or the agent goes down. */
+  reports(from: ReportPosition, intervalMs: number, signal: AbortSignal): AsyncIterable<ReportStatusRequest>;
   /** An instance as of now, in the contract's form. */
   describe(record: InstanceRecord): Instance;
   /** Brings back what the journal says. Once, before the first order. */
@@ -88,10 +99,15 @@ export async function createAgent(deps: AgentDeps): Promise<Agent> {
   const logs = createLogStore({ clock, ...(deps.logFiles === undefined ? {} : { files: deps.logFiles }) });
   let reporters: readonly Reporter[] = [];
   let closed: Promise<void> | undefined;
+  /** Who waits for news: streams of reports. */
+  const listeners = new Set<() => void>();
+  const leaving = new AbortController();
+  let nodeInfo = (): NodeInfo => nodeInfoFrom(deps, fleet, { controlPlanes: [], address: "", ingressAddress: "" });
 
   const append = (draft: Omit<FactDraft, "timeMs">): void => {
     facts.append({ ...draft, timeMs: clock.nowMs() });
     for (const reporter of reporters) reporter.wake();
+    for (const listener of listeners) listener();
   };
 
   append({ kind: FactKind.NODE_STARTED, message: ["Agent started", ...journal.problems.map(sentenceFrom)].join("; ") });
@@ -104,6 +120,13 @@ export async function createAgent(deps: AgentDeps): Promise<Agent> {
     onFact: (kind, provider, message, requestId) => append({ kind, provider, message, requestId }),
     onSwitched: (id) => supervisor.providerSwitched(id),
     log,
+  });
+
+  const fleet = createFleetDuties({
+    nodeId,
+    journal: deps.fleetJournal ?? openMemoryFleetJournal(),
+    clock,
+    append: (draft) => append(draft),
   });
 
   const describe = (record: InstanceRecord): Instance => instanceFromRecord(record, uses.of(record.id));
@@ -151,6 +174,8 @@ export async function createAgent(deps: AgentDeps): Promise<Agent> {
     ...deps,
     modules: createModuleShapes({ store: deps.store, runtime: deps.runtime }),
     providers,
+    placedOn: (id) => fleet.reservations.placedOn(id),
+    isCordoned: () => fleet.isCordoned(),
     rights: createGuestRights({ shares: deps.shares ?? NOTHING_SHARED, isStopped: (id) => providers.isStopped(id) }),
     deliveries: createMessageDeliveries({
       messaging: (id) => providers.messaging(id),
@@ -181,6 +206,7 @@ export async function createAgent(deps: AgentDeps): Promise<Agent> {
       sequence: facts.sequence,
       instances: supervisor.list().map(describe),
       providers: providers.list(),
+      witnesses: fleet.witnesses.list(),
     });
 
   const close = async (graceMs: number): Promise<void> => {
@@ -189,10 +215,12 @@ export async function createAgent(deps: AgentDeps): Promise<Agent> {
     append({ kind: FactKind.NODE_STOPPING, message: "Agent shuts down" });
     await supervisor.close(graceMs);
     logs.close();
+    leaving.abort();
     await Promise.all(reporters.map((reporter) => reporter.close(LEAVE_MAX_MS)));
     await deps.runtime.close();
     await providers.close();
     journal.close();
+    fleet.close();
   };
 
   return {
@@ -204,6 +232,26 @@ export async function createAgent(deps: AgentDeps): Promise<Agent> {
     logs,
     store: deps.store,
     ingressTargets: ingressTargetsOf(supervisor),
+    fleet,
+    reports: (from, intervalMs, signal) =>
+      reportStream(
+        {
+          facts,
+          nodeInfo,
+          load,
+          takeSnapshot,
+          clock,
+          entropy: deps.entropy,
+          leaving: leaving.signal,
+          onFact(wake) {
+            listeners.add(wake);
+            return () => listeners.delete(wake);
+          },
+        },
+        from,
+        intervalMs,
+        signal,
+      ),
     describe,
     resume() {
       supervisor.resume();
@@ -212,7 +260,7 @@ export async function createAgent(deps: AgentDeps): Promise<Agent> {
       logs.dropUnknown((id) => supervisor.find(id) !== undefined);
     },
     report(options) {
-      const nodeInfo = (): NodeInfo => nodeInfoFrom(deps, options);
+      nodeInfo = () => nodeInfoFrom(deps, fleet, options);
       const started = options.controlPlanes.map(({ address, client }) =>
         startReporter({ ...deps, client, address, facts, nodeInfo, load, takeSnapshot }),
       );
@@ -229,7 +277,7 @@ const LEAVE_MAX_MS = 2_000;
 /** As many as the contract lets a report carry. */
 const REPORTED_DIGESTS_MAX = 256;
 
-function nodeInfoFrom(deps: AgentDeps, options: ReportingOptions): NodeInfo {
+function nodeInfoFrom(deps: AgentDeps, fleet: FleetDuties, options: ReportingOptions): NodeInfo {
   return create(NodeInfoSchema, {
     nodeId: deps.nodeId,
     address: options.address,
@@ -241,6 +289,7 @@ function nodeInfoFrom(deps: AgentDeps, options: ReportingOptions): NodeInfo {
     }),
     protocolVersion: PROTOCOL_VERSION,
     softwareVersion: deps.softwareVersion,
+    cordoned: fleet.isCordoned(),
     guestKinds: deps.runtime.kinds.map(protoFromGuestKind),
     moduleDigests: deps.store.digests().slice(0, REPORTED_DIGESTS_MAX),
     sharedFolders: [...(deps.shares?.sharedFolders ?? [])],

@@ -2,13 +2,14 @@
 import type { Clock } from "../clock.ts";
 import { fault, isFault, Reason, type Fault } from "../fault.ts";
 import type { HttpRequest, HttpResponse } from "../providers/http/http.ts";
-import { checkKvCall } from "../providers/kv/check-kv-call.ts";
+import type { KvVerdict } from "../providers/kv/check-kv-call.ts";
 import { runKvCall } from "../providers/kv/kv-call.ts";
 import type { KvAnswer, KvCall } from "../providers/kv/kv.ts";
 import { checkPublish, checkSubscribe } from "../providers/messaging/check-messaging.ts";
 import type { Message, MessagingAnswer, MessagingCall, MessagingProvider } from "../providers/messaging/messaging.ts";
 import type { Grant } from "../providers/permissions.ts";
 import { countedPermission } from "./counted-permission.ts";
+import { createKvVerdicts } from "./kv-verdicts.ts";
 import { outgoingFault, routeRequest } from "./outgoing-request.ts";
 import type { PermissionUses } from "./permission-uses.ts";
 import type { ProviderSet } from "./provider-set.ts";
@@ -47,6 +48,7 @@ export interface CapabilityGate {
 /** Makes a gate. */
 export function createCapabilityGate(deps: CapabilityGateDeps): CapabilityGate {
   const { uses, providers } = deps;
+  const checkKv = createKvVerdicts();
   const refusals = createRepeats({ clock: deps.clock, noun: "refusals", tell: deps.onDenied });
 
   const grantsOf = (id: string, action: string): readonly Grant[] => {
@@ -68,7 +70,7 @@ export function createCapabilityGate(deps: CapabilityGateDeps): CapabilityGate {
   return {
     async kv(id, call) {
       const grants = grantsOf(id, "use key-value store");
-      const verdict = checkKvCall(grants, call);
+      const verdict = checkKv(grants, call);
       if (verdict.kind === "denied") {
         const { bucket, needed, deniedBy } = verdict;
         const action = `Cannot ${call.kind} in bucket "${bucket}"`;
@@ -81,7 +83,11 @@ export function createCapabilityGate(deps: CapabilityGateDeps): CapabilityGate {
       for (const permission of verdict.used) used(id, permission, call.bucket);
       const { providerId } = verdict.assignment;
       const provider = providers.kv(providerId);
-      return await inOurWords(providerId, runKvCall(provider, call));
+      try {
+        return await runKvCall(provider, call);
+      } catch (error) {
+        throw inOurWords(providerId, error);
+      }
     },
     async messaging(id, call) {
       const topic = call.kind === "publish" ? call.message.topic : call.topic;
@@ -93,7 +99,12 @@ export function createCapabilityGate(deps: CapabilityGateDeps): CapabilityGate {
       }
       used(id, verdict.permission);
       const { providerId } = verdict.assignment;
-      return await inOurWords(providerId, runMessagingCall(providers.messaging(providerId), call));
+      const provider = providers.messaging(providerId);
+      try {
+        return await runMessagingCall(provider, call);
+      } catch (error) {
+        throw inOurWords(providerId, error);
+      }
     },
     async http(id, request, signal) {
       try {
@@ -104,14 +115,14 @@ export function createCapabilityGate(deps: CapabilityGateDeps): CapabilityGate {
         const { providerId, permission, rules } = route;
         try {
           const provider = providers.http(providerId);
-          const response = await inOurWords(providerId, provider.send(request, { ...rules, instanceId: id }, signal));
+          const response = await provider.send(request, { ...rules, instanceId: id }, signal);
           used(id, permission);
           return response;
         } catch (error) {
           // Denied for the address that the name stands for: the subject says what would be needed.
           if (isFault(error, Reason.CAPABILITY_DENIED)) denied(id, [error.subject || permission], error.message);
           else used(id, permission);
-          throw error;
+          throw inOurWords(providerId, error);
         }
       } catch (error) {
         throw outgoingFault(error);
@@ -142,7 +153,7 @@ export function createCapabilityGate(deps: CapabilityGateDeps): CapabilityGate {
 /** What a refused call is counted for: what forbids it, or of what it needs that which is not held. */
 function missingPermissions(
   grants: readonly Grant[],
-  { needed, deniedBy, bucket }: Extract<ReturnType<typeof checkKvCall>, { kind: "denied" }>,
+  { needed, deniedBy, bucket }: Extract<KvVerdict, { kind: "denied" }>,
 ): readonly string[] {
   if (deniedBy.length > 0) return deniedBy;
   const held = grants.filter((grant) => grant.type === "kv" && grant.bucket === bucket).flatMap((one) => one.permissions);
@@ -160,14 +171,10 @@ async function runMessagingCall(provider: MessagingProvider, call: MessagingCall
 }
 
 /** A backend's own failure reaches no guest as it is: it may say more of the node than the guest may know. */
-async function inOurWords<T>(providerId: string, answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (isFault(error)) throw error;
-    throw fault(Reason.PROVIDER_UNAVAILABLE, `Cannot use provider "${providerId}": its backend failed`, {
-      subject: providerId,
-      cause: error,
-    });
-  }
+function inOurWords(providerId: string, error: unknown): Fault {
+  if (isFault(error)) return error;
+  return fault(Reason.PROVIDER_UNAVAILABLE, `Cannot use provider "${providerId}": its backend failed`, {
+    subject: providerId,
+    cause: error,
+  });
 }

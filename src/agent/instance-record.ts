@@ -5,6 +5,7 @@ import {
   InstanceSchema,
   InstanceState,
   Isolation,
+  OnNodeLoss,
   Reuse,
   TerminationCause,
   TerminationSchema,
@@ -26,7 +27,7 @@ export type LifeState = "starting" | "running" | "backoff" | "stopping" | "stopp
 
 /** How the last run ended. */
 export type LastEnding = {
-  readonly cause: "exited" | "trapped" | "limit" | "stopped" | "start-failed" | "agent-lost" | "host-failed";
+  readonly cause: "exited" | "trapped" | "limit" | "stopped" | "start-failed" | "agent-lost" | "host-failed" | "superseded";
   /** Of an exit; otherwise 0. */
   readonly exitCode: number;
   /** Of a limit: its field name in the contract; otherwise empty. */
@@ -60,6 +61,10 @@ export type InstanceRecord = {
   readonly lastEnding: LastEnding | undefined;
   /** Operations that were refused for want of an assignment. */
   readonly deniedCount: number;
+  /** The node that keeps a copy of its start order; empty for none. */
+  readonly witnessNodeId: string;
+  /** A higher generation was placed elsewhere, and this one is being ended for that. Not kept in the journal. */
+  readonly isSuperseded?: boolean;
 };
 
 /** Whether it has ended for good. */
@@ -93,6 +98,8 @@ export function instanceFromRecord(record: InstanceRecord, uses: readonly Permis
     isolation: record.spec.isolation || Isolation.SHARED,
     reuse: record.spec.reuse || Reuse.INSTANCE,
     configNames: Object.keys(record.spec.config).toSorted(),
+    onNodeLoss: record.spec.onNodeLoss || OnNodeLoss.NONE,
+    witnessNodeId: record.witnessNodeId,
   });
 }
 
@@ -118,6 +125,7 @@ export function recordFromInstance(
     nextRestartMs: msFromTime(instance.nextRestartTime),
     lastEnding: instance.lastTermination === undefined ? undefined : endingFromTermination(instance.lastTermination),
     deniedCount: Number(instance.deniedCount),
+    witnessNodeId: instance.witnessNodeId,
   };
 }
 
@@ -142,6 +150,7 @@ const CAUSE_TO_PROTO: Readonly<Record<LastEnding["cause"], TerminationCause>> = 
   "start-failed": TerminationCause.START_FAILED,
   "agent-lost": TerminationCause.AGENT_LOST,
   "host-failed": TerminationCause.HOST_FAILED,
+  superseded: TerminationCause.SUPERSEDED,
 };
 
 function stateFromProto(state: InstanceState): LifeState {

@@ -1,7 +1,7 @@
 /** The facts of one life of an agent, numbered, and the youngest of them kept for control planes that have not seen them. No clock, no I/O. */
 import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { FactSchema, type Fact, type FactKind } from "../gen/wasmatrix/v1/fact_pb.ts";
+import { FactSchema, type Fact, type FactKind, type Witness } from "../gen/wasmatrix/v1/fact_pb.ts";
 import type { Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
 import type { Provider } from "../gen/wasmatrix/v1/node_pb.ts";
 
@@ -13,6 +13,7 @@ export type FactDraft = {
   readonly requestId?: string;
   readonly instance?: Instance;
   readonly provider?: Provider;
+  readonly witness?: Witness;
 };
 
 /** Bounds of what is kept. A control plane that is further behind is sent a snapshot. */
@@ -90,6 +91,7 @@ export function createReportLog(
         requestId: draft.requestId ?? "",
         ...(draft.instance === undefined ? {} : { instance: draft.instance }),
         ...(draft.provider === undefined ? {} : { provider: draft.provider }),
+        ...(draft.witness === undefined ? {} : { witness: draft.witness }),
       });
       const bytes = toBinary(FactSchema, fact).length;
       kept.push({ fact, bytes });

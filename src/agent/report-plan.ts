@@ -1,6 +1,6 @@
 /** What to send a control plane next, given what it said last. Pure. */
 import { create, toBinary } from "@bufbuild/protobuf";
-import { SnapshotSchema, type Fact, type Snapshot } from "../gen/wasmatrix/v1/fact_pb.ts";
+import { SnapshotSchema, type Fact, type Snapshot, type Witness } from "../gen/wasmatrix/v1/fact_pb.ts";
 import { InstanceSchema, type Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
 import type { Provider } from "../gen/wasmatrix/v1/node_pb.ts";
 import type { ReportStatusResponse } from "../gen/wasmatrix/v1/control_plane_pb.ts";
@@ -87,6 +87,7 @@ export function snapshotPages(
     readonly sequence: number;
     readonly instances: readonly Instance[];
     readonly providers: readonly Provider[];
+    readonly witnesses?: readonly Witness[];
   },
   limits: PageLimits = PAGE_LIMITS,
 ): readonly Snapshot[] {
@@ -106,12 +107,16 @@ export function snapshotPages(
     }
     bytes += toBinary(InstanceSchema, instance).length;
   }
+  const witnesses = whole.witnesses ?? [];
+  const witnessPages = Math.ceil(witnesses.length / limits.pageMaxInstances);
+  while (pages.length < witnessPages) pages.push([]);
   return pages.map((instances, page) =>
     create(SnapshotSchema, {
       sequence: BigInt(whole.sequence),
       page,
       pageCount: pages.length,
       instances,
+      witnesses: witnesses.slice(page * limits.pageMaxInstances, (page + 1) * limits.pageMaxInstances),
       providers: page === 0 ? [...whole.providers] : [],
     }),
   );

@@ -2,19 +2,15 @@
  * Keeps one control plane informed: registers, reports changes at once and otherwise a heartbeat, one report in flight.
  * Several control planes have a reporter each, with a position of its own. This is the only layer that retries reports.
  */
-import { create } from "@bufbuild/protobuf";
-import { durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Client } from "@connectrpc/connect";
 import { sleep, type Clock, type Entropy } from "../clock.ts";
 import { isFault, Reason } from "../fault.ts";
-import {
-  ReportStatusRequestSchema,
-  type ControlPlaneService,
-  type ReportStatusRequest,
-} from "../gen/wasmatrix/v1/control_plane_pb.ts";
+import type { ControlPlaneService } from "../gen/wasmatrix/v1/control_plane_pb.ts";
 import type { Snapshot } from "../gen/wasmatrix/v1/fact_pb.ts";
 import type { Load, NodeInfo } from "../gen/wasmatrix/v1/node_pb.ts";
 import type { Log } from "../log.ts";
+import { reportFrom } from "./fleet/report-stream.ts";
 import type { ReportLog } from "./report-log.ts";
 import { hasMore, planReport, positionAfter, type ReportContent, type ReportPosition } from "./report-plan.ts";
 
@@ -90,7 +86,7 @@ export function startReporter(deps: ReporterDeps): Reporter {
       position = { kind: "paging", pages: deps.takeSnapshot(), next: 0 };
       content = planReport(position, facts);
     }
-    const request = requestFrom(deps, content, options.leaving);
+    const request = reportFrom(deps, content, options.leaving);
     const response = await client.reportStatus(request, {
       timeoutMs: options.timeoutMs,
       ...(signal === undefined ? {} : { signal }),
@@ -182,20 +178,4 @@ class SnapshotRefusedError extends Error {
 function isLast(content: ReportContent, facts: ReportLog): boolean {
   if (content.kind === "heartbeat") return true;
   return content.kind === "facts" && content.after + content.facts.length === facts.sequence;
-}
-
-function requestFrom(deps: ReporterDeps, content: ReportContent, leaving: boolean): ReportStatusRequest {
-  const facts = content.kind === "facts" || content.kind === "page" ? content.facts : [];
-  const first = facts[0]?.sequence;
-  const afterSequence = first === undefined ? BigInt(deps.facts.sequence) : first - 1n;
-  return create(ReportStatusRequestSchema, {
-    info: deps.nodeInfo(),
-    epoch: deps.facts.epoch,
-    afterSequence,
-    facts: [...facts],
-    ...(content.kind === "page" ? { snapshot: content.page } : {}),
-    load: deps.load(),
-    leaving,
-    sendTime: timestampFromMs(deps.clock.nowMs()),
-  });
 }

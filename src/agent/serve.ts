@@ -7,7 +7,10 @@ import { connectNodeAdapter, createConnectTransport } from "@connectrpc/connect-
 import { systemClock, systemEntropy, type Clock, type Entropy } from "../clock.ts";
 import { fault, isFault, Reason } from "../fault.ts";
 import { ControlPlaneService } from "../gen/wasmatrix/v1/control_plane_pb.ts";
+import { startRegistration } from "../discovery/registration.ts";
+import { openEtcd3Store, type EtcdOptions } from "../etcd/etcd3-store.ts";
 import { NodeAgentService } from "../gen/wasmatrix/v1/node_agent_pb.ts";
+import { NodeFleetService } from "../gen/wasmatrix/v1/node_fleet_pb.ts";
 import { assertMayBind } from "../listen/bind-rule.ts";
 import { listenOnePort, type OnePortHandler } from "../listen/one-port.ts";
 import { cutStalledBody } from "../listen/stalled-body.ts";
@@ -21,6 +24,10 @@ import { createAgent, type Agent } from "./agent.ts";
 import { announcedAddress, assertAnnounceable } from "./announced-address.ts";
 import { builtInProviders } from "./built-in-providers.ts";
 import { lockDataFolder } from "./data-folder-lock.ts";
+import { discoveryEntries } from "./fleet/discovery-entries.ts";
+import type { FleetJournal } from "./fleet/fleet-journal.ts";
+import { nodeFleetService } from "./fleet/node-fleet-service.ts";
+import { openSqliteFleetJournal } from "./fleet/sqlite-fleet-journal.ts";
 import { openIngress } from "./ingress.ts";
 import { openLogFiles } from "./log-files.ts";
 import { openModuleStore } from "./module-store.ts";
@@ -60,6 +67,8 @@ export type AgentOptions = {
   readonly sharedEnv?: readonly string[];
   /** Where shared variables are taken from. Default: the environment of this process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Where the node and its providers are made known, for control planes that look there. */
+  readonly etcd?: EtcdOptions;
   /** The program's version, for people. */
   readonly softwareVersion?: string;
   readonly log: Log;
@@ -118,7 +127,10 @@ export async function serveAgent(options: AgentOptions): Promise<RunningAgent> {
     undo.push(() => ingress.close(0));
     const interceptors = rpcServerInterceptors({ log, clock, entropy, token });
     const byRpc = connectNodeAdapter({
-      routes: (router) => router.service(NodeAgentService, nodeAgentService(agent, { clock })),
+      routes: (router) =>
+        router
+          .service(NodeAgentService, nodeAgentService(agent, { clock }))
+          .service(NodeFleetService, nodeFleetService(agent)),
       interceptors,
       readMaxBytes: RPC_READ_MAX_BYTES,
       writeMaxBytes: RPC_WRITE_MAX_BYTES,
@@ -135,7 +147,11 @@ export async function serveAgent(options: AgentOptions): Promise<RunningAgent> {
     agent.resume();
     const address = announcedAddress(announce, api.url);
     const controlPlanes = options.controlPlanes.map((url) => ({ address: url, client: reportClient(url, token) }));
-    const joined = agent.report({ controlPlanes, address, ingressAddress: ingressAddressOf(address, ingress.url) });
+    const ingressAddress = ingressAddressOf(address, ingress.url);
+    const joined = agent.report({ controlPlanes, address, ingressAddress });
+    const store = options.etcd === undefined ? undefined : openEtcd3Store(options.etcd);
+    const registration =
+      store && startRegistration({ store, clock, log, entries: () => discoveryEntries(agent, { address, ingressAddress }) });
     log.info("agent is up", { url: api.url, ingress: ingress.url, epoch: agent.epoch });
 
     const close = async (graceMs: number): Promise<void> => {
@@ -143,6 +159,8 @@ export async function serveAgent(options: AgentOptions): Promise<RunningAgent> {
       const doors = Promise.all([ingress.close(graceMs), api.close(graceMs)]);
       await agent.close(graceMs);
       await doors;
+      await registration?.close();
+      await store?.close();
       await lock.release();
       log.info("agent is down");
     };
@@ -172,7 +190,9 @@ async function openAgent(input: {
   const { options, nodeId, log, clock, entropy } = input;
   const env = options.env ?? process.env;
   const journal = openSqliteJournal({ file: join(options.dataDir, "journal.sqlite"), nowMs: clock.nowMs() });
+  let fleetJournal: FleetJournal | undefined;
   try {
+    fleetJournal = openSqliteFleetJournal(join(options.dataDir, "fleet.sqlite"));
     /** The store opens before the agent that knows which modules are needed. */
     let agent: Agent | undefined;
     const isNeeded = (digest: string): boolean => agent === undefined || agent.supervisor.needsModule(digest);
@@ -181,6 +201,7 @@ async function openAgent(input: {
       nodeId,
       runtime: createRuntime({ cacheDir: join(options.dataDir, "cache"), clock }),
       journal,
+      fleetJournal,
       store,
       providers: builtInProviders(options),
       shares: nodeShares({ folders: options.sharedFolders ?? [], envNames: options.sharedEnv ?? [], env }),
@@ -197,6 +218,7 @@ async function openAgent(input: {
     });
     return agent;
   } catch (error) {
+    fleetJournal?.close();
     journal.close();
     throw error;
   }

@@ -3,6 +3,7 @@ import type { Clock, Entropy } from "../clock.ts";
 import { fault, Reason } from "../fault.ts";
 import { FactKind } from "../gen/wasmatrix/v1/fact_pb.ts";
 import type { Assignment } from "../gen/wasmatrix/v1/instance_pb.ts";
+import type { WitnessCopy } from "../gen/wasmatrix/v1/node_fleet_pb.ts";
 import type { Log } from "../log.ts";
 import type { Guest, GuestHost, GuestKind, Runtime } from "../runtime/runtime.ts";
 import type { CapabilityType, Grant } from "../providers/permissions.ts";
@@ -24,6 +25,7 @@ import {
   withoutGrant,
   type ProviderDirectory,
 } from "./assignments.ts";
+import { assertNewer, assertPlacedHere, notThatGeneration, witnessCopyFrom } from "./fleet/generations.ts";
 import { ENDED_RECORDS_LIMITS, recordsToForget, type EndedRecordsLimits } from "./ended-records.ts";
 import { isLocal, type GuestRights } from "./guest-rights.ts";
 import { guestStartFrom } from "./guest-start.ts";
@@ -46,6 +48,10 @@ export type SupervisorDeps = {
   readonly capacity: NodeCapacity;
   readonly rights: GuestRights;
   readonly deliveries: MessageDeliveries;
+  /** Where the instance of an id was placed, if this node was told; elsewhere means that it is not started here. */
+  readonly placedOn?: (id: string) => string | undefined;
+  /** Whether the node takes no new instances. */
+  readonly isCordoned?: () => boolean;
   /** What the agent does for the guest of an instance. */
   readonly hostOf: (id: string) => GuestHost;
   /** Called when a record is no longer kept, so that logs and the like can go as well. */
@@ -87,6 +93,16 @@ export interface Supervisor {
   revoke(id: string, assignment: Assignment, requestId: string): Promise<InstanceRecord>;
   /** A provider was started or stopped; resolves when that is in force for every instance that has an assignment on it. */
   providerSwitched(providerId: string): Promise<void>;
+  /**
+   * Ends an instance of a lower generation than the one that is named, because that one runs elsewhere; resolves when it has
+   * ended. Idempotent; `undefined` for an unknown instance.
+   */
+  fence(id: string, byGeneration: bigint, requestId: string): Promise<InstanceRecord | undefined>;
+  /** Records which node is an instance's witness from now on, and answers what that one is to keep. Throws `GENERATION_SUPERSEDED` and `INSTANCE_NOT_RUNNING`. */
+  changeWitness(
+    change: { readonly instanceId: string; readonly generation: bigint; readonly witnessNodeId: string },
+    requestId: string,
+  ): WitnessCopy;
   /** Counts refused operations of an instance and makes a fact of it. */
   noteDenied(id: string, count: number, message: string): void;
   load(): NodeLoad;
@@ -134,7 +150,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     return life;
   };
 
-  const forget = (life: InstanceLife, why: string): void => {
+  /** Takes a record out of everything but what was reported of it. */
+  const remove = (life: InstanceLife): void => {
     const { record } = life;
     try {
       journal.remove(record.id);
@@ -146,6 +163,11 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     const others = namesakes.get(record.spec.name);
     others?.delete(life);
     if (others?.size === 0) namesakes.delete(record.spec.name);
+  };
+
+  const forget = (life: InstanceLife, why: string): void => {
+    const { record } = life;
+    remove(life);
     const transition = forgotten(record, why);
     deps.facts.instance(transition.factKind, record, transition.message, "");
     deps.onForgotten(record.id);
@@ -172,8 +194,11 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       kind,
       nowMs: clock.nowMs(),
     };
+    assertPlacedHere(order, { nodeId, isCordoned: deps.isCordoned?.() === true, placedOn: deps.placedOn?.(order.id) });
     const record = admit(order, node);
     deps.rights.of(record);
+    const older = lives.get(order.id);
+    if (older !== undefined) remove(older);
     journal.put(record, "order");
     const life = addLife(record);
     const { factKind, message } = admitted(record);
@@ -204,6 +229,12 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     return life;
   };
 
+  /** Ends a life because a newer generation has been placed. */
+  const end = async (life: InstanceLife, requestId: string): Promise<void> => {
+    if (!hasEnded(life.record)) life.amend({ ...life.record, isSuperseded: true }, "observation");
+    await life.stop(0, requestId);
+  };
+
   const inForce = async (life: InstanceLife, type: CapabilityType): Promise<void> => {
     if (isLocal(type)) await life.applyRights();
     if (type === "messaging") await deps.deliveries.follow(life.record, life.guest);
@@ -215,9 +246,14 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       const { id } = order;
       const pending = admitting.get(id);
       const known = lives.get(id) ?? (pending === undefined ? undefined : await joined(pending, order));
-      if (known !== undefined) {
+      if (known !== undefined && known.record.generation === order.generation) {
         assertSameOrder(known.record, order);
         return outcomeOf(known, true);
+      }
+      if (known !== undefined) {
+        assertNewer(known.record, order);
+        // The older run ends before the newer begins: an instance never runs twice on one node.
+        await end(known, order.requestId);
       }
       const life = admitLife(order);
       admitting.set(id, { order, life });
@@ -226,6 +262,20 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       } finally {
         admitting.delete(id);
       }
+    },
+    async fence(id, byGeneration, requestId) {
+      const life = lives.get(id);
+      if (life === undefined) return undefined;
+      if (life.record.generation < byGeneration) await end(life, requestId);
+      return life.record;
+    },
+    changeWitness({ instanceId, generation, witnessNodeId }, requestId) {
+      const life = change(instanceId, "change the witness of", (record) => {
+        if (record.generation !== generation) throw notThatGeneration(record, generation);
+        return { ...record, witnessNodeId };
+      });
+      deps.facts.instance(FactKind.WITNESS_CHANGED, life.record, `Witness is node "${witnessNodeId}" now`, requestId);
+      return witnessCopyFrom(life.record);
     },
     async stop(id, graceMs, requestId) {
       const pending = admitting.get(id);

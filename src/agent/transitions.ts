@@ -88,6 +88,7 @@ export function stopOrdered(record: InstanceRecord, graceMs: number): Transition
 /** It ended after a stop was ordered; `ending` is how, if a guest ran. */
 export function stopped(record: InstanceRecord, ending: RunEnding | undefined, nowMs: number): Transition {
   const lastEnding = lastEndingFrom(ending ?? { kind: "stopped" }, nowMs);
+  if (record.isSuperseded === true) return superseded(record, nowMs);
   return {
     record: { ...record, state: "stopped", startedMs: undefined, nextRestartMs: undefined, lastEnding },
     factKind: FactKind.INSTANCE_STOPPED,
@@ -95,6 +96,16 @@ export function stopped(record: InstanceRecord, ending: RunEnding | undefined, n
       ending === undefined || ending.kind === "stopped"
         ? "Stopped as ordered"
         : `Stopped as ordered: ${lastEnding.message}`,
+  };
+}
+
+function superseded(record: InstanceRecord, nowMs: number): Transition {
+  const message = "Ended: a higher generation was placed on another node";
+  const lastEnding: LastEnding = { cause: "superseded", exitCode: 0, limit: "", message, timeMs: nowMs };
+  return {
+    record: { ...record, state: "stopped", startedMs: undefined, nextRestartMs: undefined, lastEnding },
+    factKind: FactKind.INSTANCE_SUPERSEDED,
+    message,
   };
 }
 

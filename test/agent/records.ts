@@ -33,6 +33,7 @@ export function recordOf(fields: Partial<InstanceRecord> = {}): InstanceRecord {
     nextRestartMs: undefined,
     lastEnding: undefined,
     deniedCount: 0,
+    witnessNodeId: "",
     ...fields,
   };
 }
@@ -146,4 +147,5 @@ export const anyRecord: fc.Arbitrary<InstanceRecord> = fc.record({
   nextRestartMs: fc.option(timeMs, { nil: undefined }),
   lastEnding: fc.option(anyLastEnding, { nil: undefined }),
   deniedCount: fc.nat(),
+  witnessNodeId: fc.oneof(fc.constant(""), name),
 });

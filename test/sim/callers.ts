@@ -87,8 +87,8 @@ export function createCallers(deps: CallersDeps): Callers {
       },
     };
     const module = { source: { case: "inline" as const, value: moduleFromProgram(program) } };
-    await attempt(`start ${key} (${program})`, async (api) => {
-      const { instance } = await api.startInstance({ idempotencyKey: key, spec, module }, { timeoutMs: 15_000 });
+    await attempt(`start ${key} (${program})`, async (api, _name, tries) => {
+      const { instance } = await api.startInstance({ idempotencyKey: key, attempt: tries, spec, module }, { timeoutMs: 15_000 });
       if (instance?.id !== id) throw new Error(`key ${key} was answered with ${instance?.id ?? "nothing"}, not ${id}`);
       started.push(id);
     });

@@ -2,8 +2,10 @@
 import { createClient } from "@connectrpc/connect";
 import { createAgent, type Agent } from "../../src/agent/agent.ts";
 import type { InstanceRecord } from "../../src/agent/instance-record.ts";
+import { nodeFleetService } from "../../src/agent/fleet/node-fleet-service.ts";
 import { nodeAgentService } from "../../src/agent/services/node-agent-service.ts";
 import { ControlPlaneService } from "../../src/gen/wasmatrix/v1/control_plane_pb.ts";
+import { NodeFleetService } from "../../src/gen/wasmatrix/v1/node_fleet_pb.ts";
 import { NodeAgentService } from "../../src/gen/wasmatrix/v1/node_agent_pb.ts";
 import type { Log } from "../../src/log.ts";
 import { createMemoryKv } from "../../src/providers/kv/memory-kv.ts";
@@ -64,6 +66,7 @@ export function createSimAgent(deps: SimAgentDeps): SimAgent {
     const agent = await createAgent({
       nodeId,
       runtime,
+      fleetJournal: disk.openFleetJournal(process),
       journal: disk.openJournal(process, (record) => deps.onRecord(nodeId, record)),
       store: disk.openModules(process),
       providers: [{ id: "kv", type: "kv", backend: "memory", durable: false, open: async () => createMemoryKv() }],
@@ -79,6 +82,7 @@ export function createSimAgent(deps: SimAgentDeps): SimAgent {
     const interceptors = rpcServerInterceptors({ log: deps.log, clock: process.clock, entropy, token: undefined });
     network.listen(`http://${nodeId}`, nodeId, process, (router) => {
       router.service(NodeAgentService, nodeAgentService(agent, { clock: process.clock }), { interceptors });
+      router.service(NodeFleetService, nodeFleetService(agent), { interceptors });
     });
     agent.resume();
     const from = { host: nodeId, process };

@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { fault, Reason } from "../../src/fault.ts";
 import type { InstanceRecord } from "../../src/agent/instance-record.ts";
 import type { Journal } from "../../src/agent/journal.ts";
+import type { FleetJournal } from "../../src/agent/fleet/fleet-journal.ts";
+import { createMemoryFleetDisk, openMemoryFleetJournal } from "../../src/agent/fleet/memory-fleet-journal.ts";
 import { createMemoryJournalDisk, openMemoryJournal, type MemoryJournalDisk } from "../../src/agent/memory-journal.ts";
 import type { ModuleStore } from "../../src/agent/module-store.ts";
 import type { SimProcess } from "./sim-process.ts";
@@ -10,6 +12,7 @@ import type { SimProcess } from "./sim-process.ts";
 /** See the top of the file. */
 export interface SimDisk {
   openJournal(process: SimProcess, onRecord: (record: InstanceRecord) => void): Journal;
+  openFleetJournal(process: SimProcess): FleetJournal;
   openModules(process: SimProcess): ModuleStore;
   /** The power goes: what was written and not synced is gone. */
   losePower(): void;
@@ -27,6 +30,8 @@ export function createSimDisk(): SimDisk {
   let written = createMemoryJournalDisk();
   let synced = createMemoryJournalDisk();
   let backup: MemoryJournalDisk | undefined;
+  /** Synced at every write. */
+  let fleet = createMemoryFleetDisk();
   const modules = new Map<string, Uint8Array>();
 
   return {
@@ -53,6 +58,7 @@ export function createSimDisk(): SimDisk {
         },
       };
     },
+    openFleetJournal: () => openMemoryFleetJournal(fleet),
     openModules: () => ({
       digests: () => [...modules.keys()].toReversed(),
       async touch(digest) {
@@ -80,6 +86,7 @@ export function createSimDisk(): SimDisk {
       written = createMemoryJournalDisk();
       synced = createMemoryJournalDisk();
       backup = undefined;
+      fleet = createMemoryFleetDisk();
       modules.clear();
     },
     backUp() {

@@ -16,7 +16,8 @@ const INTERVAL_DEFAULT_MS = 5_000;
 
 /** The handlers. They throw faults; the server's interceptors put those on the wire. */
 export function nodeFleetService(agent: Agent): ServiceImpl<typeof NodeFleetService> {
-  const { witnesses, reservations, supervisor } = agent.fleet;
+  const { supervisor } = agent;
+  const { witnesses, reservations } = agent.fleet;
   const slots = createSlots(REPORT_STREAMS_MAX, "report streams");
   return {
     async *watchReports(request, context) {

@@ -14,6 +14,8 @@ export type ReservationsDeps = {
 
 /** See the top of the file. */
 export interface Reservations {
+  /** The node that is remembered for an instance, if one is. */
+  placedOn(instanceId: string): string | undefined;
   /**
    * Answers the node on which the instance goes: the one that was named first. If that one is `refusedByNodeId`, the
    * reservation moves to `nodeId`.
@@ -39,11 +41,16 @@ export function createReservations(deps: ReservationsDeps): Reservations {
     for (const id of oldest) held.delete(id);
   };
 
+  const fresh = (instanceId: string): Reservation | undefined => {
+    const known = held.get(instanceId);
+    return known !== undefined && clock.nowMs() - known.timeMs < keepMs ? known : undefined;
+  };
+
   return {
+    placedOn: (instanceId) => fresh(instanceId)?.nodeId,
     reserve({ instanceId, nodeId, refusedByNodeId }) {
-      const before = held.get(instanceId);
-      const isFresh = before !== undefined && clock.nowMs() - before.timeMs < keepMs;
-      if (isFresh && before.nodeId !== refusedByNodeId) return before.nodeId;
+      const before = fresh(instanceId);
+      if (before !== undefined && before.nodeId !== refusedByNodeId) return before.nodeId;
       makeRoom();
       const reservation = { instanceId, nodeId, timeMs: clock.nowMs() };
       journal.putReservation(reservation);
