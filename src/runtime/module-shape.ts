@@ -7,7 +7,7 @@ import { planFromBytes } from "./component/plan-from-bytes.ts";
 import { exportedFunctionTexts } from "./component/wit-text.ts";
 import { coreModuleFromBytes, type CoreModule, type FunctionType } from "./core-module.ts";
 import { assertMemoryCount, initialSizes, memoryLimits, PAGE_BYTES, sharedTableEntries } from "./growth-cap.ts";
-import { guestEntryOf, hostedInterface } from "./host/hosted-interfaces.ts";
+import { guestEntryOf, hostedInterface, type GuestEntry } from "./host/hosted-interfaces.ts";
 import { PREVIEW1_FUNCTIONS } from "./preview1-functions.ts";
 import type { GuestKind, ModuleShape } from "./runtime.ts";
 import { layerFromHeader } from "./wasm-reader.ts";
@@ -29,12 +29,12 @@ export function shapeFromPlan(plan: ComponentPlan, modules: readonly Uint8Array[
   const imports = plan.imports.map(({ name }) => name);
   const exports = plan.exports.map(({ name }) => name);
   const functions = exportedFunctionTexts(plan);
-  const entry = guestEntryOf(exports)?.entry;
-  if (entry === undefined && functions.length === 0)
+  const entry = guestEntryOf(exports);
+  if (entry === undefined ? functions.length === 0 : !hasFunction(plan, entry.interface, ENTRY_FUNCTION[entry.entry]))
     throw fault(Reason.MODULE_KIND_UNSUPPORTED, `Cannot host module: it is ${componentKind(exports)} (${HOSTED_KINDS})`);
   const used = new Set(plan.hostFunctions.filter(({ isUsed }) => isUsed).map((item) => item.interface === "$root" ? item.name : item.interface));
   assertHosted([...used].filter((name) => hostedInterface(name) === undefined).map((name) => ({ name, text: `"${name}"` })));
-  const kind: GuestKind = entry ?? "functions";
+  const kind: GuestKind = entry?.entry ?? "functions";
   const uses = modules.flatMap((module, index) => Array.from({ length: plan.moduleUses[index] ?? 1 }, () => module));
   assertMemoryCount(uses.length > MODULE_USES_MAX ? uses.length : uses.flatMap(memoryLimits).length);
   sharedTableEntries(uses.flatMap((module) => initialSizes(module).tableEntries));
@@ -44,7 +44,15 @@ export function shapeFromPlan(plan: ComponentPlan, modules: readonly Uint8Array[
 /** Core instances inside a component; compilers make a handful. */
 const MODULE_USES_MAX = 1_000;
 
+const ENTRY_FUNCTION: Readonly<Record<GuestEntry, string>> = { http: "handle", command: "run", messaging: "handle-message" };
+
+function hasFunction({ exports }: ComponentPlan, iface: string, name: string): boolean {
+  return exports.some((each) => each.name === iface && each.functions.some((item) => item.name === name));
+}
+
 function componentKind(exports: readonly string[]): string {
+  const entry = guestEntryOf(exports);
+  if (entry !== undefined) return `a component that exports ${entry.interface} without its function ${ENTRY_FUNCTION[entry.entry]}`;
   const found = exports.find((name) => /^wasi:(?:http\/(?:incoming-)?handler|cli\/run)@/.test(name));
   if (found !== undefined) return `a component that exports ${found}, another version of WASI`;
   if (exports.length === 0) return "a component that exports nothing";

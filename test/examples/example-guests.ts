@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { fault, Reason } from "../../src/fault.ts";
 import { runKvCall } from "../../src/providers/kv/kv-call.ts";
 import type { KvProvider } from "../../src/providers/kv/kv.ts";
-import { checkKvCall, type Grant } from "../../src/providers/permissions.ts";
+import { checkKvCall } from "../../src/providers/kv/check-kv-call.ts";
+import type { Grant } from "../../src/providers/permissions.ts";
 import type { Guest, GuestHost, GuestRequest } from "../../src/runtime/runtime.ts";
 import { recordingHost, type Written } from "../runtime/guest-starts.ts";
 
@@ -28,7 +29,7 @@ export function kvHost(kv: KvProvider, grants: readonly Grant[]): GuestHost & { 
 
 /** What `--allow-kv` grants. */
 export const ALLOW_KV: readonly Grant[] = [
-  { providerId: "kv", type: "kv", bucket: "default", permissions: ["kv:read", "kv:write", "kv:delete"] },
+  { providerId: "kv", type: "kv", bucket: "default", permissions: ["kv:read", "kv:write", "kv:delete"], deniedPermissions: [] },
 ];
 
 /** A request; by default a GET without headers and body. */

@@ -62,7 +62,7 @@ describe("the example http-counter", () => {
 
   it("is refused by reading alone, for counting is writing as well", async () => {
     const guest = await start(createMemoryKv(), [
-      { providerId: "kv", type: "kv", bucket: "default", permissions: ["kv:read"] },
+      { providerId: "kv", type: "kv", bucket: "default", permissions: ["kv:read"], deniedPermissions: [] },
     ]);
     expect((await ask(guest, "/")).status).toBe(403);
     await guest.kill();
@@ -140,7 +140,7 @@ describe("the example http-counter", () => {
     });
     expect((await ask(guest, "/visits")).text).toBe("1 /shop\n");
     const counting = await start(kv, [
-      { providerId: "kv", type: "kv", bucket: "default", permissions: ["kv:read", "kv:write"] },
+      { providerId: "kv", type: "kv", bucket: "default", permissions: ["kv:read", "kv:write"], deniedPermissions: [] },
     ]);
     expect((await ask(counting, "/shop", { method: "DELETE" })).status).toBe(403);
     expect((await ask(counting, "/shop")).text).toBe("Visits of /shop: 2\n");

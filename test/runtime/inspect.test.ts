@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isFault, Reason } from "../../src/fault.ts";
 import { lebFromUnsigned } from "../../src/runtime/wasm-reader.ts";
-import { testRuntime } from "./guest-starts.ts";
+import { guestStart, testRuntime } from "./guest-starts.ts";
 import { wasmFromWat } from "./wat.ts";
 
 const runtime = testRuntime();
@@ -13,6 +13,11 @@ const guest = async (name: string): Promise<Uint8Array> =>
 
 /** Components, and core modules with features that the other assembler lacks. */
 const wasm = async (text: string): Promise<Uint8Array> => new Uint8Array(await parse(text));
+
+/** What makes a component an HTTP handler. */
+const HANDLER = `(core module $c (func (export "h"))) (core instance $ci (instantiate $c))
+  (func $handle (canon lift (core func $ci "h"))) (instance $h (export "handle" (func $handle)))
+  (export "wasi:http/incoming-handler@0.2.3" (instance $h))`;
 
 const PROBE = await guest("probe");
 const COMMAND = wasmFromWat(
@@ -28,11 +33,17 @@ describe("inspecting a module", () => {
     });
     expect(await runtime.inspect(COMMAND)).toEqual({
       kind: "command",
+      format: "wasi-p1",
+      memory: { initialBytes: 65_536, maxBytes: undefined },
+      functions: [],
       imports: ["wasi_snapshot_preview1.proc_exit"],
       exports: ["memory", "_start"],
     });
     expect(await runtime.inspect(wasmFromWat(`(module (func (export "f")))`))).toEqual({
       kind: "functions",
+      format: "core",
+      memory: { initialBytes: 0, maxBytes: 0 },
+      functions: [{ name: "f", type: "func()" }],
       imports: [],
       exports: ["f"],
     });
@@ -115,9 +126,9 @@ describe("inspecting a module", () => {
     const exporting = (name: string): Promise<Uint8Array> =>
       wasm(`(component (instance $i) (export "${name}" (instance $i)))`);
     for (const [module, part] of [
-      [await exporting("wasi:cli/run@0.2.3"), "a WASI 0.2 command (wasi:cli/run)"],
+      [await exporting("wasi:cli/run@0.2.3"), "a component that exports wasi:cli/run@0.2.3 without its function run"],
       [await exporting("wasi:http/incoming-handler@0.3.0"), "another version of WASI"],
-      [await exporting("acme:shop/prices@1.0.0"), "a component that exports acme:shop/prices@1.0.0"],
+      [await exporting("acme:shop/prices@1.0.0"), "a component that exports no function, only acme:shop/prices@1.0.0"],
       [await wasm("(component)"), "a component that exports nothing"],
       [wasmFromWat('(module (memory (export "memory") 1))'), "a core module that exports no function"],
     ] as const) {
@@ -160,11 +171,19 @@ describe("inspecting a module", () => {
       subject: "wasmatrix:foreign/telepathy",
     });
     const newer = await wasm(`(component
-      (import "wasi:keyvalue/store@0.2.0-draft2" (instance))
-      (instance $i) (export "wasi:http/incoming-handler@0.2.3" (instance $i)))`);
+      (import "wasi:keyvalue/store@0.2.0-draft9" (instance $s (export "open" (func))))
+      (import "acme:moon/phase@1.0.0" (instance $p (export "now" (func))))
+      (import "acme:moon/unused@1.0.0" (instance (export "later" (func))))
+      (core module $m (import "s" "open" (func)) (import "p" "now" (func)))
+      (core func $open (canon lower (func $s "open"))) (core func $now (canon lower (func $p "now")))
+      (core instance (instantiate $m
+        (with "s" (instance (export "open" (func $open)))) (with "p" (instance (export "now" (func $now))))))
+      ${HANDLER})`);
     await expect(runtime.inspect(newer)).rejects.toMatchObject({
       reason: Reason.MODULE_IMPORT_UNKNOWN,
-      subject: "wasi:keyvalue/store@0.2.0-draft2",
+      message:
+        'Cannot host module: it imports "wasi:keyvalue/store@0.2.0-draft9", "acme:moon/phase@1.0.0", which nothing here provides',
+      subject: "wasi:keyvalue/store@0.2.0-draft9",
     });
   });
 
@@ -200,7 +219,7 @@ describe("inspecting a module", () => {
     expect((await runtime.inspect(wasmFromWat(types(20_000)))).kind).toBe("functions");
   });
 
-  it("refuses sections that come again, in a module and in one inside a component, and too many inside components", async () => {
+  it("refuses sections that come again, in a module and in one inside a component", async () => {
     const module = wasmFromWat(`(module (func (export "f")))`);
     const typeSection = [1, 4, 1, 0x60, 0, 0];
     const twice = Uint8Array.from([...module.subarray(0, 8), ...typeSection, ...module.subarray(8)]);
@@ -216,13 +235,6 @@ describe("inspecting a module", () => {
         message: "Cannot read module: it has section 1 twice",
       });
     }
-    const inner = wrapped(4, component(Array.from({ length: 9_000 }, () => [0, 1, 0]).flat()));
-    await expect(
-      runtime.inspect(Uint8Array.from(component(Array.from({ length: 12 }, () => inner).flat()))),
-    ).rejects.toMatchObject({ message: expect.stringContaining("more than 100000 sections") });
-    await expect(
-      runtime.inspect(Uint8Array.from(component(Array.from({ length: 11 }, () => inner).flat()))),
-    ).rejects.toMatchObject({ reason: Reason.MODULE_KIND_UNSUPPORTED });
   });
 
   it("refuses at once what would take long to read, and reads what is merely large", async () => {
@@ -257,9 +269,8 @@ describe("inspecting a module", () => {
       `(core module (func $f) ${Array.from({ length: 10 }, (_, index) => `(export "${index}${name}" (func $f))`).join("")})`.repeat(
         count,
       );
-    const handler = `(instance $h) (export "wasi:http/incoming-handler@0.2.3" (instance $h))`;
-    expect((await runtime.inspect(await wasm(`(component ${modules(9)} ${handler})`))).kind).toBe("http");
-    await expect(runtime.inspect(await wasm(`(component ${modules(10)} ${handler})`))).rejects.toMatchObject({
+    expect((await runtime.inspect(await wasm(`(component ${modules(9)} ${HANDLER})`))).kind).toBe("http");
+    await expect(runtime.inspect(await wasm(`(component ${modules(10)} ${HANDLER})`))).rejects.toMatchObject({
       reason: Reason.MODULE_KIND_UNSUPPORTED,
     });
   });
@@ -273,32 +284,18 @@ describe("inspecting a module", () => {
     expect(await runtime.inspect(module)).toMatchObject({ kind: "functions", exports: ["g", "f"] });
   });
 
-  it.each(["x'];globalThis.process.exit(1);['", "a\\nb", "back\\\\slash", "tick`"])(
-    "a component cannot smuggle code into the glue by the name %j of a core export",
+  it.each(["x'];globalThis.process.exit(1);['", "a\\nb", "back\\\\slash", "tick`", "__proto__", "constructor"])(
+    "takes the name %j of something inside a component for a name and no more",
     async (name) => {
       const component = await wasm(`(component
         (core module $m (func (export "${name}")))
+        (core module $n (import "${name}" "${name}" (func)))
         (core instance $i (instantiate $m))
-        (instance $h) (export "wasi:http/incoming-handler@0.2.3" (instance $h)))`);
-      await expect(runtime.inspect(component)).rejects.toMatchObject({
-        reason: Reason.MODULE_MALFORMED,
-        message: expect.stringContaining("characters that are not taken here"),
-      });
+        (core instance (instantiate $n (with "${name}" (instance $i))))
+        ${HANDLER})`);
+      expect((await runtime.inspect(component)).kind).toBe("http");
+      const guest = await runtime.start(guestStart(component));
+      await guest.kill();
     },
   );
-
-  it("a component cannot smuggle code by an alias or an argument, nor from within a nested component", async () => {
-    const bad = "x']";
-    for (const inner of [
-      `(core module $m (import "${bad}" "f" (func)))`,
-      `(core module $m (import "a" "${bad}" (func)))`,
-      `(component (core module $m (func (export "${bad}"))))`,
-      `(core module $m (func (export "f"))) (core instance $i (instantiate $m)) (core instance $j (export "${bad}" (func $i "f")))`,
-    ]) {
-      const component = await wasm(
-        `(component ${inner} (instance $h) (export "wasi:http/incoming-handler@0.2.3" (instance $h)))`,
-      );
-      await expect(runtime.inspect(component)).rejects.toMatchObject({ reason: Reason.MODULE_MALFORMED });
-    }
-  });
 });

@@ -26,7 +26,7 @@ export type CallDeskDeps = {
 /** After its caller has been sent away, a guest that was waiting for the caller gets this long to return. */
 const LET_GO_MS = 1_000;
 
-/** How long a guest goes on for a caller that has gone away, before its copy is given up if it waits for something. */
+/** How long a guest goes on for a caller that has gone away. */
 const VANISHED_MS = 1_000;
 
 type QueuedCall = {
@@ -36,8 +36,8 @@ type QueuedCall = {
   readonly unlisten: () => void;
   /** Set while a copy carries it out. */
   running: { readonly copy: GuestCopy; readonly ticket: number; cancelDeadline: () => void } | undefined;
-  /** Its caller has gone away. */
-  isVanished: boolean;
+  /** Its caller wants nothing more of it. */
+  isCallerGone: boolean;
 };
 
 /** See the top of the file. A class, as one object for each guest should be small. */
@@ -81,7 +81,7 @@ export class CallDesk {
     }
     const abort = (): void => this.#vanish(queued);
     const unlisten = (): void => signal?.removeEventListener("abort", abort);
-    const queued: QueuedCall = { call, time, unlisten, running: undefined, isVanished: false };
+    const queued: QueuedCall = { call, time, unlisten, running: undefined, isCallerGone: false };
     signal?.addEventListener("abort", abort, { once: true });
     this.#queue.push(queued);
     this.dispatch();
@@ -113,7 +113,7 @@ export class CallDesk {
     if (queued === undefined) return;
     queued.running?.cancelDeadline();
     queued.running = undefined;
-    if (!hasBegun && !queued.isVanished) this.#queue.unshift(queued);
+    if (!hasBegun && !queued.isCallerGone) this.#queue.unshift(queued);
     else this.#refuse(queued, interrupted(this.#deps.tenant.id));
   }
 
@@ -140,7 +140,11 @@ export class CallDesk {
       const next = this.#queue.shift();
       if (next === undefined) return;
       const { ticket } = pool.call(copy, next.call, start.reuse === "none");
-      next.call.begin({ ticket, send: (message) => copy.thread.post({ ...message, copy: copy.number }) });
+      next.call.begin({
+        ticket,
+        send: (message) => copy.thread.post({ ...message, copy: copy.number }),
+        callerGone: () => this.#callerGone(next, VANISHED_MS),
+      });
       const { ms } = next.time;
       const cancelDeadline = ms === undefined ? () => {} : this.#deps.deadlines.after(ms, () => this.#overdue(next));
       next.running = { copy, ticket, cancelDeadline };
@@ -167,28 +171,36 @@ export class CallDesk {
   }
 
   #vanish(queued: QueuedCall): void {
-    const { deadlines, tenant } = this.#deps;
-    queued.isVanished = true;
-    queued.call.abandon(canceled(tenant.id));
+    queued.isCallerGone = queued.running === undefined;
+    queued.call.abandon(canceled(this.#deps.tenant.id));
+    if (queued.running !== undefined) return this.#callerGone(queued, VANISHED_MS);
+    this.#queue = this.#queue.filter((each) => each !== queued);
+    if (!this.isBusy) this.#deps.onIdle();
+  }
+
+  /**
+   * What has not begun will not. What has may go on for `graceMs`, with its writes thrown away: many programs take a failed
+   * write for a reason to trap, and most are done soon. Then its reads and writes fail, so that it can return.
+   */
+  #callerGone(queued: QueuedCall, graceMs: number): void {
     const { running } = queued;
-    if (running === undefined) {
-      this.#queue = this.#queue.filter((each) => each !== queued);
-      if (!this.isBusy) this.#deps.onIdle();
-      return;
-    }
+    if (running === undefined || queued.isCallerGone) return;
+    queued.isCallerGone = true;
     running.copy.thread.post({ kind: "withdraw", copy: running.copy.number, ticket: running.ticket });
-    // What has begun may go on for a while: many programs take a failed write for a reason to trap, and most are done soon.
     running.cancelDeadline();
-    running.cancelDeadline = deadlines.after(VANISHED_MS, () => this.#dropVanished(queued));
+    running.cancelDeadline = this.#deps.deadlines.after(graceMs, () => {
+      queued.call.letGo();
+      running.cancelDeadline = this.#deps.deadlines.after(LET_GO_MS, () => this.#dropUnwanted(queued));
+    });
   }
 
   /** The copy waits for something that nobody needs any more; one that computes has the rest of its time. */
-  #dropVanished(queued: QueuedCall): void {
+  #dropUnwanted(queued: QueuedCall): void {
     const { running, time } = queued;
     if (running === undefined) return;
     const { copy } = running;
     if (copy.thread.board.running().copy === copy.number) {
-      const restMs = Math.max(0, (time.ms ?? VANISHED_MS) - VANISHED_MS);
+      const restMs = Math.max(0, (time.ms ?? 0) - VANISHED_MS - LET_GO_MS);
       running.cancelDeadline = this.#deps.deadlines.after(restMs, () => this.#deps.onExceed(time.limit));
       return;
     }
@@ -201,25 +213,19 @@ export class CallDesk {
   #overdue(queued: QueuedCall): void {
     const { call, running, time } = queued;
     if (running === undefined) return;
-    const { tenant, start, deadlines, onExceed } = this.#deps;
+    const { tenant, start, onExceed } = this.#deps;
     const { copy, ticket } = running;
-    const { board } = copy.thread;
-    if (!board.hasBegun(ticket)) {
-      call.abandon(callNotBegun(tenant.id, start.limits));
-      queued.isVanished = true;
-      copy.thread.post({ kind: "withdraw", copy: copy.number, ticket });
-      return;
-    }
-    if (!call.isHeldByCaller || board.running().copy === copy.number) return onExceed(time.limit);
-    // A slow caller holds the guest, which is not its fault: the caller goes, the guest may stay.
-    call.abandon(callerTooSlow(tenant.id, start.limits));
-    call.letGo();
-    running.cancelDeadline = deadlines.after(LET_GO_MS, () => onExceed(time.limit));
+    const hasBegun = copy.thread.board.hasBegun(ticket);
+    if (hasBegun && (!call.isHeldByCaller || copy.thread.board.running().copy === copy.number)) return onExceed(time.limit);
+    // A slow caller holds the guest, or others its thread, which is not its fault: the caller goes, the guest may stay.
+    call.abandon(hasBegun ? callerTooSlow(tenant.id, start.limits) : callNotBegun(tenant.id, start.limits));
+    queued.isCallerGone = false;
+    this.#callerGone(queued, 0);
   }
 
   #refuse(queued: QueuedCall, why: Fault): void {
     this.#settle(queued);
-    queued.call.abandon(why);
+    queued.call.fail(why);
   }
 
   #settle(queued: QueuedCall): void {

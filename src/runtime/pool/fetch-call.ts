@@ -65,13 +65,18 @@ export function createFetchCall(request: GuestRequest, { id, limits }: FetchCall
   function abandon(why: Fault): void {
     if (isAbandoned) return;
     isAbandoned = true;
-    response.reject(why);
-    trailers.reject(why);
-    pipe.fail(why);
+    fail(why);
     if (isHandled) return;
     // What was not read counts as taken, or a guest that waits for room would wait for good.
     taken += pipe.clear().reduce((sum, bytes) => sum + windowCost(bytes), 0);
     if (taken > 0) tellTaken();
+    link?.callerGone();
+  }
+
+  function fail(why: Fault): void {
+    response.reject(why);
+    trailers.reject(why);
+    pipe.fail(why);
     body.stop(why.message);
   }
 
@@ -84,9 +89,7 @@ export function createFetchCall(request: GuestRequest, { id, limits }: FetchCall
       trailers.resolve(end.trailers);
       return pipe.end();
     }
-    const why = fault(Reason.GUEST_TRAPPED, `Cannot finish call of instance "${id}": ${end.failure}`, { subject: id });
-    trailers.reject(why);
-    pipe.fail(why);
+    fail(fault(Reason.GUEST_TRAPPED, `Cannot finish call of instance "${id}": ${end.failure}`, { subject: id }));
   }
 
   function acceptBody(bytes: Uint8Array): void {
@@ -126,6 +129,7 @@ export function createFetchCall(request: GuestRequest, { id, limits }: FetchCall
       body.stop("the handler has returned");
     },
     abandon,
+    fail,
     letGo() {
       body.stop("the caller is too slow");
       send((ticket) => ({ kind: "responseClosed", ticket, message: "the caller is too slow" }));

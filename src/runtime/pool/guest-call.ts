@@ -9,6 +9,8 @@ export type CallMessage = Extract<FromThread, { kind: "response" | "readBody" | 
 export type CallLink = {
   readonly ticket: number;
   send(message: Extract<ToCopy, { ticket: number }>): void;
+  /** The caller wants nothing more of the call. */
+  callerGone(): void;
 };
 
 /** A call that waits in the queue or runs. Whoever made it holds the promise that it settles. */
@@ -20,8 +22,10 @@ export interface GuestCall {
   accept(message: CallMessage): void;
   /** The guest has come to the end of it. */
   finish(outcome: CallOutcome): void;
-  /** Settles what the caller waits for. What the guest still does for this call is thrown away. */
+  /** The caller gets this, and nothing more: what the guest still does for this call is thrown away. */
   abandon(why: Fault): void;
+  /** The guest does nothing more for this call: the caller gets what has come so far, then this. */
+  fail(why: Fault): void;
   /** Whether the guest waits for a caller that is slow, so that its time is not its own. */
   readonly isHeldByCaller: boolean;
   /** Makes the guest's reads and writes for this call fail, so that it can return. */

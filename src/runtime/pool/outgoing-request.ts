@@ -28,11 +28,9 @@ export type OutgoingRequestOptions = {
 /** What a guest may have ahead before it is told how much has been taken. */
 const TELL_TAKEN_BYTES = BODY_WINDOW_BYTES / 4;
 
-/** Begins the request when this turn's messages have been heard: a guest without a body has said so by then. */
+/** Begins the request. */
 export function createOutgoingRequest({ id, ask, head, host, send, onDone }: OutgoingRequestOptions): OutgoingRequest {
   const canceled = new AbortController();
-  let hasBody = false;
-  let isEnded = false;
   let isOver = false;
   let taken = 0;
   let incoming: RequestBody | undefined;
@@ -62,7 +60,7 @@ export function createOutgoingRequest({ id, ask, head, host, send, onDone }: Out
   }
 
   async function begin(): Promise<void> {
-    const request: HttpRequest = { ...head, body: isEnded && !hasBody ? undefined : body.readable };
+    const request: HttpRequest = { ...head, body: head.hasBody ? body.readable : undefined };
     try {
       const response = await host.http(request, canceled.signal);
       incoming = createRequestBody({
@@ -86,15 +84,13 @@ export function createOutgoingRequest({ id, ask, head, host, send, onDone }: Out
     }
   }
 
-  queueMicrotask(() => void begin());
+  void begin();
   return {
     accept(message) {
       switch (message.kind) {
         case "httpPiece":
-          hasBody = true;
           return body.write(message.bytes);
         case "httpEnd":
-          isEnded = true;
           return message.failure === undefined ? body.end() : body.fail(new Error(message.failure));
         case "httpRead":
           return incoming?.read();

@@ -42,6 +42,7 @@ function plainCall<Answer>(order: CallOrder, answerFrom: (outcome: CallOutcome) 
       }
     },
     abandon: (why) => settled.reject(why),
+    fail: (why) => settled.reject(why),
     letGo: () => undefined,
   };
   return { call, answer: settled.promise };
