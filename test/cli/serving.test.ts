@@ -1,5 +1,5 @@
 /** `dev`, `cp` and `agent`, in this process; that they end by a real signal is tested in `process.test.ts`. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -85,6 +85,7 @@ describe("dev", () => {
     await vi.waitFor(() => expect(one.stdout(), one.stderr()).toMatch(/^stop: +Ctrl-C$/m), 25_000);
     const [, controlPlane = ""] = /^control plane: +(\S+)/m.exec(one.stdout()) ?? [];
     expect(one.stdout()).toContain(`data folder:      ${join(folder, "people")}\n`);
+    expect(one.stdout()).toContain(`shared folders:   ${process.cwd()}\n`);
     expect(one.stdout()).toMatch(/^try it: +curl http:\/\/hello\.localhost:\d+\/$/m);
     expect(one.stdout()).toContain(`wasmatrix ps --address ${controlPlane}\n`);
     expect(one.stdout()).toMatch(/^token: .*--token or WASMATRIX_TOKEN$/m);
@@ -139,6 +140,43 @@ describe("dev", () => {
 
 describe("agent", () => {
   const flags = ["--port", "0", "--ingress-port", "0"];
+
+  test("shares what it is told to, and reports it", async () => {
+    const controlPlane = String((await announced(serve(["cp", "--port", "0", "--json"])))["controlPlane"]);
+    const share = [
+      "--share-folder",
+      "to-share",
+      "--share-folder",
+      folder,
+      "--share-env",
+      "LANG,TZ",
+      "--share-env",
+      "A",
+    ];
+    await mkdir(join(folder, "to-share"));
+    serve(["agent", "--control-plane", controlPlane, "--data", join(folder, "sharing"), ...share, ...flags], {
+      workDir: folder,
+    });
+    await vi.waitFor(async () => {
+      const { stdout } = await runCaptured(["nodes", "--json", "--address", controlPlane]);
+      expect(JSON.parse(stdout)).toMatchObject({
+        nodes: [{ info: { sharedFolders: [join(folder, "to-share"), folder], sharedEnvNames: ["A", "LANG", "TZ"] } }],
+      });
+    }, 25_000);
+  });
+
+  test("shares no folder that is not there, and no setting of its own", async () => {
+    const argv = ["agent", "--control-plane", "http://127.0.0.1:1", "--data", join(folder, "sharing-none"), ...flags];
+    expect(await runCaptured([...argv, "--share-folder", "/nonexistent"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Cannot share folder "/nonexistent"'),
+    });
+    expect(await runCaptured([...argv, "--share-env", "LANG,WASMATRIX_TOKEN"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('"WASMATRIX_TOKEN" is a setting of Wasmatrix itself'),
+    });
+    expect(await runCaptured([...argv, "--share-env", "A=1"])).toMatchObject({ code: 2 });
+  });
 
   test("writes nothing but lines of JSON to stderr", async () => {
     const controlPlane = String((await announced(serve(["cp", "--port", "0", "--json"])))["controlPlane"]);

@@ -101,6 +101,7 @@ async function serve(context: CommandContext, flags: DevFlags): Promise<void> {
       node: agent.nodeId,
       ingress: agent.ingressUrl,
       dataDir,
+      sharedFolders: flags.shareFolder ?? [io.workDir],
       example,
       json: flags.json === true,
       hasToken: token !== undefined,
@@ -140,6 +141,7 @@ type Running = {
   readonly node: string;
   readonly ingress: string;
   readonly dataDir: string;
+  readonly sharedFolders: readonly string[];
   readonly example: Instance | undefined;
   readonly json: boolean;
   readonly hasToken: boolean;
@@ -157,6 +159,7 @@ async function announce(io: CliIo, running: Running): Promise<void> {
         nodeId: node,
         ingress,
         dataDir,
+        sharedFolders: running.sharedFolders,
         ...(example === undefined ? {} : { example: { id: example.id, urls } }),
       }),
     );
@@ -170,6 +173,7 @@ async function announce(io: CliIo, running: Running): Promise<void> {
     ["node", `${node}, agent at ${agent}`],
     ["ingress", `${ingress} (HTTP into instances)`],
     ["data folder", dataDir],
+    ["shared folders", running.sharedFolders],
     ...(example === undefined
       ? []
       : [[`example "${example.name}"`, [stateText(example, io.clock.nowMs()), ...urls]] as const]),
