@@ -1,7 +1,7 @@
 /** A guest line in memory, for preview 1 without an agent. */
-import { randomFillSync } from "node:crypto";
 import type { LocalRights } from "../../../src/providers/local-rights.ts";
 import type { ByteSink, ByteSource, GuestLine } from "../../../src/runtime/host/guest-line.ts";
+import { fillRandom, monotonicNowNs, sleepUntil, wallNowNs } from "../../../src/runtime/pool/thread/thread-clocks.ts";
 
 /** What the other end of the line can see and do. */
 export type MemoryLine = GuestLine & {
@@ -51,14 +51,10 @@ export function openMemoryLine(options: MemoryLineOptions = {}): MemoryLine {
     config: new Map(),
     rights: () => rights,
     audit: (permission, outcome) => void audits.push(`${outcome} ${permission}`),
-    sleepUntil(untilNs) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, Number((untilNs - process.hrtime.bigint()) / 1_000_000n) + 1);
-      return { done: promise, cancel: () => clearTimeout(timer) };
-    },
-    monotonicNowNs: () => options.nowNs?.() ?? process.hrtime.bigint(),
-    wallNowNs: () => options.nowNs?.() ?? BigInt(Date.now()) * 1_000_000n,
-    fillRandom: (bytes) => void randomFillSync(bytes),
+    sleepUntil: (untilNs) => sleepUntil(untilNs, () => undefined),
+    monotonicNowNs: options.nowNs ?? monotonicNowNs,
+    wallNowNs: options.nowNs ?? wallNowNs,
+    fillRandom,
   };
 }
 
