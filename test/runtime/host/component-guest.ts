@@ -39,7 +39,7 @@ export async function adaptedCommand(file: string): Promise<Uint8Array> {
 
 function startBytes(bytes: Uint8Array, line: MemoryLine): ComponentGuest {
   const { plan, modules } = planFromBytes(bytes);
-  const host = createHost(line, { draft2GetMany: getManyShapeOf(plan) });
+  const host = createHost(line, { imports: plan.imports.map(({ name }) => name), draft2GetMany: getManyShapeOf(plan) });
   const instance = instantiateComponent({
     plan,
     modules: modules.map((module) => new WebAssembly.Module(module)),

@@ -23,6 +23,15 @@ describe("the table of hosted interfaces", () => {
       if (name.includes("@")) expect(hostedInterface(name), name).toBeDefined();
   });
 
+  it("has no more packages than a component imports", () => {
+    const { interfaces } = createHost(memoryLine(), { imports: ["wasi:random/random@0.2.0", "a:b/c"] });
+    expect(Object.keys(interfaces)).toEqual([
+      "wasi:random/random",
+      "wasi:random/insecure",
+      "wasi:random/insecure-seed",
+    ]);
+  });
+
   it("has only functions that exist among those that may wait", () => {
     for (const [name, { functions, suspending = [] }] of Object.entries(createHost(memoryLine()).interfaces))
       for (const item of suspending) expect(functions[item], `${name}#${item}`).toBeTypeOf("function");
