@@ -6,7 +6,12 @@ import {
   CapabilityType as ProtoCapabilityType,
   type Assignment,
 } from "../gen/wasmatrix/v1/instance_pb.ts";
-import { assertPermissionsFit, canonicalPermission, type CapabilityType, type Grant } from "../providers/permissions.ts";
+import {
+  assertPermissionsFit,
+  canonicalPermission,
+  type CapabilityType,
+  type Grant,
+} from "../providers/permissions.ts";
 
 /** Assignments that one instance may hold. */
 export const ASSIGNMENTS_MAX = 64;

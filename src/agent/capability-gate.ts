@@ -110,7 +110,11 @@ export function createCapabilityGate(deps: CapabilityGateDeps): CapabilityGate {
       try {
         const route = routeRequest(grantsOf(id, "send a request"), request);
         if (route.kind === "denied") {
-          throw denied(id, [route.permission], `Cannot send a request to ${request.authority}: instance "${id}" ${route.why}`);
+          throw denied(
+            id,
+            [route.permission],
+            `Cannot send a request to ${request.authority}: instance "${id}" ${route.why}`,
+          );
         }
         const { providerId, permission, rules } = route;
         try {
@@ -138,7 +142,11 @@ export function createCapabilityGate(deps: CapabilityGateDeps): CapabilityGate {
       }
       // Without a denial it was revoked a moment ago: nobody was refused anything.
       if (verdict.deniedBy !== undefined)
-        denied(id, [verdict.deniedBy], `Cannot deliver from "${topic}": instance "${id}" is denied ${verdict.deniedBy}`);
+        denied(
+          id,
+          [verdict.deniedBy],
+          `Cannot deliver from "${topic}": instance "${id}" is denied ${verdict.deniedBy}`,
+        );
       return false;
     },
     audit(id, asked, outcome, count) {
@@ -156,7 +164,9 @@ function missingPermissions(
   { needed, deniedBy, bucket }: Extract<KvVerdict, { kind: "denied" }>,
 ): readonly string[] {
   if (deniedBy.length > 0) return deniedBy;
-  const held = grants.filter((grant) => grant.type === "kv" && grant.bucket === bucket).flatMap((one) => one.permissions);
+  const held = grants
+    .filter((grant) => grant.type === "kv" && grant.bucket === bucket)
+    .flatMap((one) => one.permissions);
   const missing = needed.filter((permission) => !held.includes(permission));
   // `open` needs any one of them, and is one refusal.
   return missing.length === 0 || missing.length === 3 ? needed.slice(0, 1) : missing;

@@ -73,9 +73,7 @@ export function responseHeaders(
 }
 
 /** Trailers that go on, in either direction: none that say where a message ends or goes (RFC 9110, section 6.5.1). */
-export function trailerFields(
-  trailers: readonly (readonly [string, string])[],
-): [name: string, value: string][] {
+export function trailerFields(trailers: readonly (readonly [string, string])[]): [name: string, value: string][] {
   const dropped = new Set([...hopByHopHeaders(""), "content-length", "host", "set-cookie", "authorization"]);
   return trailers.flatMap(([name, value]) => (dropped.has(name.toLowerCase()) ? [] : [[name, value]]));
 }

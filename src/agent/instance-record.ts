@@ -27,7 +27,15 @@ export type LifeState = "starting" | "running" | "backoff" | "stopping" | "stopp
 
 /** How the last run ended. */
 export type LastEnding = {
-  readonly cause: "exited" | "trapped" | "limit" | "stopped" | "start-failed" | "agent-lost" | "host-failed" | "superseded";
+  readonly cause:
+    | "exited"
+    | "trapped"
+    | "limit"
+    | "stopped"
+    | "start-failed"
+    | "agent-lost"
+    | "host-failed"
+    | "superseded";
   /** Of an exit; otherwise 0. */
   readonly exitCode: number;
   /** Of a limit: its field name in the contract; otherwise empty. */

@@ -54,5 +54,7 @@ function failed(message: string): OutgoingHttpError {
 }
 
 function isOutgoingError(cause: unknown): cause is OutgoingHttpError {
-  return typeof cause === "object" && cause !== null && !(cause instanceof Error) && "code" in cause && "message" in cause;
+  return (
+    typeof cause === "object" && cause !== null && !(cause instanceof Error) && "code" in cause && "message" in cause
+  );
 }

@@ -147,8 +147,7 @@ function entryOf(uses: Uses, { permission, bucket }: CountedPermission, limits: 
   const known = uses.byKey.get(keyOf(permission, bucket));
   if (known !== undefined) return known;
   const characters = permission.length + bucket.length;
-  const fits =
-    uses.byKey.size < limits.permissionsMax && uses.nameCharacters + characters <= limits.namesMaxCharacters;
+  const fits = uses.byKey.size < limits.permissionsMax && uses.nameCharacters + characters <= limits.namesMaxCharacters;
   // There are few beginnings, so what is kept stays bounded.
   const name = fits ? permission : beginningOf(permission);
   const place = fits ? bucket : "";

@@ -151,7 +151,8 @@ export async function serveAgent(options: AgentOptions): Promise<RunningAgent> {
     const joined = agent.report({ controlPlanes, address, ingressAddress });
     const store = options.etcd === undefined ? undefined : openEtcd3Store(options.etcd);
     const registration =
-      store && startRegistration({ store, clock, log, entries: () => discoveryEntries(agent, { address, ingressAddress }) });
+      store &&
+      startRegistration({ store, clock, log, entries: () => discoveryEntries(agent, { address, ingressAddress }) });
     log.info("agent is up", { url: api.url, ingress: ingress.url, epoch: agent.epoch });
 
     const close = async (graceMs: number): Promise<void> => {

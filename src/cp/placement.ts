@@ -68,7 +68,15 @@ function loadShare(node: PlacementNode): number {
   return Math.max(instances, memory);
 }
 
-type Requirement = "wanted node" | "available" | "reachable" | "version" | "labels" | "guest kind" | "instances" | "memory";
+type Requirement =
+  | "wanted node"
+  | "available"
+  | "reachable"
+  | "version"
+  | "labels"
+  | "guest kind"
+  | "instances"
+  | "memory";
 
 /** Every requirement that the node fails, so that the caller sees all that is wrong at once. */
 function failedRequirements(node: PlacementNode, request: PlacementRequest): readonly Requirement[] {

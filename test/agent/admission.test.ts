@@ -62,7 +62,8 @@ describe("admission", () => {
   });
 
   test("counts the memory of an instance once for each call that it takes at a time", () => {
-    const of = (concurrentCallsMax: number) => orderOf({ limits: { memoryMaxBytes: BigInt(256 * MIB), concurrentCallsMax } });
+    const of = (concurrentCallsMax: number) =>
+      orderOf({ limits: { memoryMaxBytes: BigInt(256 * MIB), concurrentCallsMax } });
     expect(loadOf([admit(of(4), node)])).toEqual({ instances: 1, memoryBytes: 1024 * MIB });
     expect(() => admit(of(5), node)).toThrow(refusal(Reason.NODE_AT_CAPACITY, `would add up to ${1280 * MIB}`));
   });

@@ -41,8 +41,7 @@ async function setUp(open: () => Promise<KvProvider> = async () => createMemoryK
     onDenied: (id, count, message) => void denials.push({ id, count, message }),
     clock,
   });
-  const grant = (id: string, ...permissions: string[]) =>
-    void grants.set(id, [grantOf(permissions)]);
+  const grant = (id: string, ...permissions: string[]) => void grants.set(id, [grantOf(permissions)]);
   return { clock, grants, grant, denials, facts, providers, gate, openSet };
 }
 

@@ -30,7 +30,9 @@ describe("the rights of a guest", () => {
   test("are what its grants and the node together say", () => {
     const { rights, recordOf } = setUp();
     expect(rights.of(recordOf())).toEqual({ folders: [], env: { OWN: "1" } });
-    expect(rights.of(recordOf(grantOf(["kv:read"]), files(["fs:read:/srv/a::/data"]), env(["env:LANG"])))).toMatchObject({
+    expect(
+      rights.of(recordOf(grantOf(["kv:read"]), files(["fs:read:/srv/a::/data"]), env(["env:LANG"]))),
+    ).toMatchObject({
       folders: [{ guestPath: "/data", hostPath: "/srv/a", canRead: true, canWrite: false }],
       env: { OWN: "1", LANG: "C" },
     });
@@ -53,13 +55,16 @@ describe("the rights of a guest", () => {
 
   test("of a stopped provider are none, and its denials hold", () => {
     const { rights, recordOf } = setUp(["files", "env"]);
-    expect(rights.of(recordOf(files(["fs:read:/srv/a"]), env(["env:LANG"], ["env:OWN"])))).toEqual({ folders: [], env: {} });
+    expect(rights.of(recordOf(files(["fs:read:/srv/a"]), env(["env:LANG"], ["env:OWN"])))).toEqual({
+      folders: [],
+      env: {},
+    });
   });
 
   test("never come to what is denied, whatever else is granted and left", () => {
-    const permission = fc.constantFrom("/srv", "/srv/a", "/srv/b").chain((path) =>
-      fc.constantFrom<string>(`fs:read:${path}`, `fs:write:${path}`),
-    );
+    const permission = fc
+      .constantFrom("/srv", "/srv/a", "/srv/b")
+      .chain((path) => fc.constantFrom<string>(`fs:read:${path}`, `fs:write:${path}`));
     const { rights, recordOf } = setUp();
     fc.assert(
       fc.property(fc.uniqueArray(permission), fc.uniqueArray(permission), (granted, denied) => {

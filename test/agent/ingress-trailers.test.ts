@@ -45,7 +45,9 @@ const withTrailers = (trailers: Promise<HttpHeaders | undefined>, headers: HttpH
   trailers,
 });
 
-async function get(url: string): Promise<{ readonly text: string; readonly trailers: http.IncomingMessage["trailers"] }> {
+async function get(
+  url: string,
+): Promise<{ readonly text: string; readonly trailers: http.IncomingMessage["trailers"] }> {
   const [response] = (await once(http.get(url, { agent: false }), "response")) as [http.IncomingMessage];
   let text = "";
   for await (const chunk of response) text += String(chunk);

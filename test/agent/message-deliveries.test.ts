@@ -92,7 +92,10 @@ describe("the subscriptions of an instance", () => {
     const { deliveries, recordWith, guest, topics } = setUp();
     await deliveries.follow(recordWith([messaging(["msg:subscribe:a", "msg:subscribe:b"])]), guest);
     expect(topics()).toEqual(["a worker", "b worker"]);
-    await deliveries.follow(recordWith([messaging(["msg:subscribe:b", "msg:subscribe:c"], ["msg:subscribe:b"])]), guest);
+    await deliveries.follow(
+      recordWith([messaging(["msg:subscribe:b", "msg:subscribe:c"], ["msg:subscribe:b"])]),
+      guest,
+    );
     expect(topics()).toEqual(["c worker"]);
     await deliveries.follow(recordWith([]), guest);
     expect(topics()).toEqual([]);
@@ -148,7 +151,10 @@ describe("a delivery", () => {
       guestThat(() => Promise.reject(fault(Reason.DELIVERY_FAILED, "the handler answered with an error"))),
     );
     await expect(deliver()).rejects.toThrow("the handler answered");
-    await deliveries.follow(record, guestThat(() => Promise.reject(new Error("secret"))));
+    await deliveries.follow(
+      record,
+      guestThat(() => Promise.reject(new Error("secret"))),
+    );
     await expect(deliver()).rejects.toThrow("secret");
     expect(failed).toEqual([
       'Cannot deliver a message from "orders.eu": the handler answered with an error',

@@ -83,10 +83,9 @@ describe("counts of permissions", () => {
   test("count a guest's inventions by their beginning once there are many, and lose none", () => {
     fc.assert(
       fc.property(
-        fc.array(
-          fc.tuple(fc.constantFrom("msg:publish:", "env:", "fs:read:", "nonsense"), fc.string(), fc.string()),
-          { maxLength: 200 },
-        ),
+        fc.array(fc.tuple(fc.constantFrom("msg:publish:", "env:", "fs:read:", "nonsense"), fc.string(), fc.string()), {
+          maxLength: 200,
+        }),
         (asked) => {
           const { count, counts } = setUp({ permissionsMax: 5, namesMaxCharacters: 40 });
           for (const [kind, rest, bucket] of asked) count(`${kind}${rest}`, "denied", bucket);

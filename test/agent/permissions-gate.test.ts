@@ -101,12 +101,19 @@ const PERMISSIONS: readonly Permission[] = [
     use: (gate) => gate.http("a", request("api.example"), signal),
     needed: "http:domain:api.example",
   },
-  { permission: "http:domain:api.example", type: "http", use: (gate) => gate.http("a", request("api.example"), signal) },
+  {
+    permission: "http:domain:api.example",
+    type: "http",
+    use: (gate) => gate.http("a", request("api.example"), signal),
+  },
   {
     permission: "msg:publish:orders.*",
     type: "messaging",
     use: (gate) =>
-      gate.messaging("a", { kind: "publish", message: { topic: "orders.eu", body: text.encode(""), replyTo: undefined } }),
+      gate.messaging("a", {
+        kind: "publish",
+        message: { topic: "orders.eu", body: text.encode(""), replyTo: undefined },
+      }),
     needed: "msg:publish:orders.eu",
   },
   {
@@ -121,7 +128,8 @@ describe.each(PERMISSIONS)("$permission at the gate", ({ permission, type, use, 
   const bucket = type === "kv" ? "default" : "";
   const grant = (permissions: readonly string[], deniedPermissions: readonly string[] = []): Grant =>
     grantOf(permissions, { providerId: type, type, bucket, deniedPermissions });
-  const counted = (name: string, used: number, denied: number) => `${name} ${bucket} ${used}/${denied}`.replace("  ", " ");
+  const counted = (name: string, used: number, denied: number) =>
+    `${name} ${bucket} ${used}/${denied}`.replace("  ", " ");
   const denied = expect.objectContaining({ reason: Reason.CAPABILITY_DENIED });
 
   test("granted, permits, and is counted", async () => {
@@ -216,7 +224,9 @@ describe("the gate", () => {
     const call = { kind: "request" as const, topic: "q", body: new Uint8Array(), timeoutMs: 1_000 };
     expect(await gate.messaging("a", call)).toMatchObject({ kind: "reply", message: { body: text.encode("reply") } });
     await providers.stop("messaging", "");
-    await expect(gate.messaging("a", call)).rejects.toEqual(expect.objectContaining({ reason: Reason.PROVIDER_STOPPED }));
+    await expect(gate.messaging("a", call)).rejects.toEqual(
+      expect.objectContaining({ reason: Reason.PROVIDER_STOPPED }),
+    );
   });
 
   test("names what an operation lacks when it needs two permissions", async () => {

@@ -328,7 +328,9 @@ describe("grants", () => {
     const node = createTestNode();
     await node.supervisor.start(orderOf("a"));
     const assigned = await node.supervisor.assign(idOf("a"), { ...specAssignment(read.permissions) }, "");
-    expect(assigned.grants).toEqual([{ providerId: "kv", type: "kv", bucket: "default", permissions: ["kv:read"], deniedPermissions: [] }]);
+    expect(assigned.grants).toEqual([
+      { providerId: "kv", type: "kv", bucket: "default", permissions: ["kv:read"], deniedPermissions: [] },
+    ]);
     expect(node.disk.records.get(idOf("a"))?.grants).toEqual(assigned.grants);
     await node.supervisor.assign(idOf("a"), specAssignment(["kv:read", "kv:write"]), "");
     expect((await node.supervisor.revoke(idOf("a"), specAssignment(["kv:read"]), "")).grants).toMatchObject([

@@ -129,7 +129,8 @@ export function createTestNode(
       capacity: { instancesMax: options.instancesMax ?? 1_000, memoryMaxBytes: 2 ** 40 },
       rights: createGuestRights({ shares: options.shares ?? NOTHING_SHARED, isStopped: () => false }),
       deliveries: {
-        follow: async (record, guest) => void followed.push({ id: record.id, state: record.state, takes: guest !== undefined }),
+        follow: async (record, guest) =>
+          void followed.push({ id: record.id, state: record.state, takes: guest !== undefined }),
       },
       hostOf: () => ({
         kv: async () => ({ kind: "done" }),

@@ -25,7 +25,13 @@ export function nodeAgentService(agent: Agent, deps: { readonly clock: Clock }):
   return {
     async startInstance(request, context) {
       const spec = requiredSpec(request.spec);
-      const order = { id: request.instanceId, generation: request.generation, spec, requestId: requestIdOf(context), witnessNodeId: request.witnessNodeId };
+      const order = {
+        id: request.instanceId,
+        generation: request.generation,
+        spec,
+        requestId: requestIdOf(context),
+        witnessNodeId: request.witnessNodeId,
+      };
       const { record, alreadyStarted } = await supervisor.start(order);
       return { instance: describe(record), alreadyStarted };
     },

@@ -1,6 +1,12 @@
 /** What an order asks of the node that carries it out, as far as the order itself tells. Pure. */
 import { fault, Reason } from "../../fault.ts";
-import { CapabilityType, Isolation, Reuse, type Assignment, type InstanceSpec } from "../../gen/wasmatrix/v1/instance_pb.ts";
+import {
+  CapabilityType,
+  Isolation,
+  Reuse,
+  type Assignment,
+  type InstanceSpec,
+} from "../../gen/wasmatrix/v1/instance_pb.ts";
 import type { NodeInfo } from "../../gen/wasmatrix/v1/node_pb.ts";
 
 /** What a node should have. */
@@ -66,7 +72,5 @@ export function assertAssignable(assignment: Assignment | undefined, info: NodeI
 }
 
 function isRestricting({ type, deniedPermissions }: Assignment): boolean {
-  return (
-    deniedPermissions.length > 0 || type === CapabilityType.FILES || type === CapabilityType.ENVIRONMENT
-  );
+  return deniedPermissions.length > 0 || type === CapabilityType.FILES || type === CapabilityType.ENVIRONMENT;
 }
