@@ -45,7 +45,7 @@ export type HttpResponse = {
    * `OutgoingHttpError` as cause, if the peer breaks off, a limit is reached or the signal aborts.
    */
   readonly body: AsyncIterable<Uint8Array>;
-  /** What came after the body; `undefined` before it was read to its end, and if nothing came. */
+  /** What came after the body, known when it has been read to its end; `undefined` if nothing came. */
   readonly trailers?: () => HttpHeaders | undefined;
 };
 
