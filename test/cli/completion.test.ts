@@ -37,7 +37,7 @@ describe("completion in bash", () => {
   test("offers commands, and not the hidden one", async () => {
     expect(await offered("")).toEqual(expect.arrayContaining(["run", "ps", "help"]));
     expect(await offered("")).not.toContain("__complete");
-    expect(await offered("in")).toEqual(["inspect", "invoke"]);
+    expect(await offered("in")).toEqual(["init", "inspect", "invoke"]);
     expect(await offered("help", "re")).toEqual(["revoke"]);
   });
 

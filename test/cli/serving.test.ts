@@ -76,7 +76,8 @@ describe("dev --example", () => {
     const third = await announced(serve(flags));
     // What was stopped stays stopped; whoever asks for the example gets a new one.
     expect(third["example"]).toMatchObject({ id: expect.not.stringContaining(String(id)) });
-  });
+    // Three starts, each of which compiles nothing twice but may have to wait for a busy machine.
+  }, 90_000);
 });
 
 describe("dev", () => {

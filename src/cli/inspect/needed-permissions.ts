@@ -1,6 +1,11 @@
 /** From what a module imports to what it would have to be granted, and by which flags. Pure. */
 import { CORE_ABI_MODULE, CORE_ABI_SIGNATURES } from "../../runtime/abi/abi-signatures.ts";
-import { hostedInterface, splitInterfaceName, type NeededCapability } from "../../runtime/host/hosted-interfaces.ts";
+import {
+  guestEntryOf,
+  hostedInterface,
+  splitInterfaceName,
+  type NeededCapability,
+} from "../../runtime/host/hosted-interfaces.ts";
 
 /** What a module may want to be granted. Without it it starts all the same, and is denied when it tries. */
 export type NeededPermission = {
@@ -14,7 +19,7 @@ export type NeededPermission = {
 };
 
 /** Kinds of needs; `config` is no permission, but nothing is there without the flag. */
-type Need = NeededCapability | "publish" | "subscribe" | "config";
+type Need = NeededCapability | "publish" | "subscribe" | "sockets" | "config";
 
 const NEEDS: Readonly<Record<Need, Omit<NeededPermission, "because">>> = {
   kv: {
@@ -30,6 +35,11 @@ const NEEDS: Readonly<Record<Need, Omit<NeededPermission, "because">>> = {
   messaging: { permissions: ["msg:publish:TOPIC"], flag: "--allow-publish=TOPIC", why: "publish messages" },
   publish: { permissions: ["msg:publish:TOPIC"], flag: "--allow-publish=TOPIC", why: "publish messages" },
   subscribe: { permissions: ["msg:subscribe:TOPIC"], flag: "--allow-subscribe=TOPIC", why: "receive messages" },
+  sockets: {
+    permissions: ["http:request"],
+    flag: "--allow-net",
+    why: "connect to public addresses; hosts cannot be chosen for sockets",
+  },
   files: {
     permissions: ["fs:read:DIR", "fs:write:DIR"],
     flag: "--allow-read=DIR[::GUEST-DIR] --allow-write=DIR[::GUEST-DIR]",
@@ -49,10 +59,9 @@ export function neededByComponent(imports: readonly string[], exports: readonly 
     const { base } = splitInterfaceName(name);
     return [base.startsWith("wasi:config/") ? "config" : hostedInterface(name)?.needs, name];
   });
-  const exported = exports.map((name): [Need | undefined, string] => [
-    splitInterfaceName(name).base === "wasmcloud:messaging/handler" ? "subscribe" : undefined,
-    name,
-  ]);
+  // One that handles HTTP requests as well is hosted as that, and gets no messages.
+  const entry = guestEntryOf(exports);
+  const exported: [Need, string][] = entry?.entry === "messaging" ? [["subscribe", entry.interface]] : [];
   return gathered([...imported, ...exported]);
 }
 
@@ -71,10 +80,13 @@ function needOfFunction(module: string, name: string): Need | undefined {
     const prefix = /^[a-z]+/.exec(permission ?? "")?.[0];
     return prefix === undefined ? undefined : ABI_NEEDS[prefix];
   }
-  if (/^wasi_|^wasix_/.test(module)) {
+  if (module.startsWith("wasix_")) {
+    if (/^sock_(open|connect)$|^resolve$/.test(name)) return "sockets";
+    return name.startsWith("environ_") ? "env" : undefined;
+  }
+  if (module.startsWith("wasi_")) {
     if (name.startsWith("path_")) return "files";
     if (name.startsWith("environ_")) return "env";
-    if (/^(sock_(open|connect|bind)|resolve)/.test(name)) return "http";
   }
   return undefined;
 }

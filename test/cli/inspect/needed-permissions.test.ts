@@ -9,7 +9,7 @@ describe("what a module may need", () => {
   test("is told by the interfaces of a component, each need once", () => {
     const needs = neededByComponent(
       ["wasi:io/streams@0.2.3", "wasi:keyvalue/store@0.2.0-draft", "wasi:keyvalue/batch@0.2.0-draft"],
-      ["wasi:http/incoming-handler@0.2.3", "wasmcloud:messaging/handler@0.2.0"],
+      ["wasmcloud:messaging/handler@0.2.0"],
     );
     expect(needs).toMatchObject([
       {
@@ -18,6 +18,11 @@ describe("what a module may need", () => {
       },
       { flag: "--allow-subscribe=TOPIC", because: ["wasmcloud:messaging/handler@0.2.0"] },
     ]);
+  });
+
+  test("is no topic for a component that is hosted as an HTTP service", () => {
+    const exports = ["wasi:http/incoming-handler@0.2.3", "wasmcloud:messaging/handler@0.2.0"];
+    expect(neededByComponent([], exports)).toEqual([]);
   });
 
   test("names a flag for every interface that needs a capability", () => {
@@ -39,7 +44,9 @@ describe("what a module may need", () => {
     expect(need("wasi_snapshot_preview1", "path_open")).toEqual([expect.stringContaining("--allow-read")]);
     expect(need("wasi_snapshot_preview1", "environ_get")).toEqual(["--allow-env=NAME"]);
     expect(need("wasi_snapshot_preview1", "fd_write")).toEqual([]);
-    expect(need("wasix_32v1", "sock_connect")).toEqual(["--allow-net=HOST[:PORT]"]);
+    expect(need("wasix_32v1", "sock_connect")).toEqual(["--allow-net"]);
+    // Its files are its own.
+    expect(need("wasix_32v1", "path_open")).toEqual([]);
     expect(need("env", "path_open")).toEqual([]);
     for (const [name, { permission }] of Object.entries(CORE_ABI_SIGNATURES))
       expect(need("wasmatrix", name).length, name).toBe(
