@@ -15,13 +15,12 @@ export function startNeighbour(runtime: Runtime): Promise<Guest> {
  * what the misdeed gives.
  */
 export async function answersDuring<T>(neighbour: Guest, misdeed: Promise<T>): Promise<T> {
-  let isOver = false;
-  const over = misdeed.finally(() => {
-    isOver = true;
-  });
-  // Looked at below; here only so that a rejection is not unhandled while the neighbour is asked.
-  over.catch(() => undefined);
-  while (!isOver) expect(await get(neighbour, "/ok")).toBe("ok");
+  const over = new AbortController();
+  const settled = misdeed.finally(() => over.abort());
+  // It is awaited below; here only so that a rejection is not unhandled while the neighbour is asked.
+  settled.catch(() => undefined);
+  do expect(await get(neighbour, "/ok")).toBe("ok");
+  while (!over.signal.aborted);
   expect(await get(neighbour, "/ok")).toBe("ok");
-  return over;
+  return settled;
 }
