@@ -8,7 +8,7 @@ import type { HostDirectory } from "./host-directory.ts";
 
 /** Opens the directory at an absolute path, name by name, so that no symlink in it is followed. */
 export function openDescriptorDirectory(hostPath: string): HostDirectory {
-  let directory = fromDescriptor(openSync("/", DIRECTORY_FLAGS));
+  let directory = fromDescriptor(onHost(() => openSync("/", DIRECTORY_FLAGS)));
   for (const name of hostPath.split("/").filter((part) => part !== "")) {
     const outer = directory;
     try {

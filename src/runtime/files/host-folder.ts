@@ -13,7 +13,7 @@ import type { HostDirectory } from "./host-directory.ts";
 import { listDirectory } from "./list-directory.ts";
 import { linkEntry, renameEntry, type Entry } from "./move-entry.ts";
 import { openTarget } from "./open-target.ts";
-import { placeOfTarget, walk, type LastName, type Target } from "./path-walk.ts";
+import { placeOfTarget, stateOfTarget, walk, type LastName, type Target } from "./path-walk.ts";
 import { syncDirectory } from "./sync-directory.ts";
 
 /** What a directory is opened as. */
@@ -46,7 +46,7 @@ export class HostFolder implements OpenDirectory {
 
   inodeAt(name: string): bigint {
     const path = this.#host().at(name);
-    return lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? 0n;
+    return onHost(() => lstatSync(path, { bigint: true, throwIfNoEntry: false }))?.ino ?? 0n;
   }
 
   openAt(path: string, how: OpenHow): Descriptor {
@@ -83,7 +83,8 @@ export class HostFolder implements OpenDirectory {
     this.#reach(path, follow ? "follow" : "nofollow", "write", (target) => {
       const { directory, name } = target;
       const file: TimedFile = {
-        stat: () => statOf(target),
+        // Asked anew each time, for the times change between.
+        stat: () => statOf({ ...target, found: undefined }),
         apply: (accessedTo, modifiedTo) =>
           name === undefined
             ? utimesSync(directory.self(), accessedTo, modifiedTo)
@@ -165,7 +166,7 @@ export class HostFolder implements OpenDirectory {
 
   isSameObject(other: Descriptor): boolean {
     if (!(other instanceof HostFolder)) return false;
-    const [mine, others] = [this, other].map((each) => statOf({ directory: each.#host(), name: undefined }));
+    const [mine, others] = [this, other].map((each) => onHost(() => statSync(each.#host().self(), { bigint: true })));
     return mine?.dev === others?.dev && mine?.ino === others?.ino;
   }
 
@@ -212,10 +213,10 @@ export class HostFolder implements OpenDirectory {
 }
 
 /** The state of what is there, a symlink itself; throws `no-entry`. */
-function statOf({ directory, name }: Pick<Target, "directory" | "name">): BigIntStats {
-  return onHost(() =>
-    name === undefined ? statSync(directory.self(), { bigint: true }) : lstatSync(directory.at(name), { bigint: true }),
-  );
+function statOf(target: Target): BigIntStats {
+  const stat = stateOfTarget(target);
+  if (stat === undefined) throw new FileError("no-entry");
+  return stat;
 }
 
 /** What is wrong with making something other than a directory at a name that has a slash after it. */

@@ -1,12 +1,12 @@
 /** Opens what a walk has led to. */
-import { closeSync, constants, fstatSync, lstatSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import type { Descriptor, OpenHow } from "./descriptor.ts";
 import { FileError, onHost } from "./file-error.ts";
 import type { FilesContext } from "./files-context.ts";
 import type { FolderGrant } from "./folder-grant.ts";
 import type { HostDirectory } from "./host-directory.ts";
 import { HostFile, syncFlag } from "./host-file.ts";
-import type { Target } from "./path-walk.ts";
+import { stateOfTarget, type Target } from "./path-walk.ts";
 
 /** What opening needs besides the target. */
 export type OpenTargetDeps = {
@@ -26,7 +26,7 @@ export function openTarget(target: Target, how: OpenHow, options: OpenTargetDeps
     throw new FileError(how.directory ? "invalid" : "is-directory");
   }
   if (name === undefined) return openFolder(how, options, () => directory.enter("."));
-  const found = onHost(() => lstatSync(directory.at(name), { throwIfNoEntry: false }));
+  const found = stateOfTarget(target);
   if (found === undefined && !how.create) throw new FileError("no-entry");
   if (found !== undefined) {
     if (how.create && how.exclusive) throw new FileError("exist");
@@ -53,7 +53,7 @@ function openFile(
   const path = directory.at(name);
   const descriptor = onHost(() => openSync(path, flagsFor(how), NEW_FILE_MODE));
   try {
-    if (!fstatSync(descriptor).isFile()) throw new FileError("not-permitted");
+    if (!onHost(() => fstatSync(descriptor)).isFile()) throw new FileError("not-permitted");
   } catch (error) {
     closeSync(descriptor);
     throw error;

@@ -2,7 +2,7 @@
  * Goes the way that a guest's path describes, one name after the other, below one directory. Symlinks are read and
  * taken apart here, never followed by the host, and `..` goes back to where the walk came from, so there is no way out.
  */
-import { lstatSync, readlinkSync } from "node:fs";
+import { lstatSync, readlinkSync, statSync, type BigIntStats } from "node:fs";
 import { FileError, onHost } from "./file-error.ts";
 import type { GuestPath } from "./guest-path.ts";
 import type { HostDirectory } from "./host-directory.ts";
@@ -21,7 +21,12 @@ export type Target = {
   readonly name: string | undefined;
   /** The path ends so that what it names must be a directory. */
   readonly isDirectory: boolean;
+  /** What stood there when the walk looked whether it was a symlink; `undefined` if it did not look. */
+  readonly found: Found | undefined;
 };
+
+/** The state of an entry that is no symlink, or that there is none. */
+type Found = { readonly kind: "entry"; readonly stat: BigIntStats } | { readonly kind: "nothing" };
 
 /** What a walk needs to know besides its path. */
 export type WalkOptions = {
@@ -50,6 +55,16 @@ export function placeOfTarget({ directory, name }: Pick<Target, "directory" | "n
   return place.endsWith("/") ? place + name : `${place}/${name}`;
 }
 
+/** The state of what a target is, a symlink itself; `undefined` if there is nothing. */
+export function stateOfTarget({ directory, name, found }: Target): BigIntStats | undefined {
+  if (found !== undefined) return found.kind === "entry" ? found.stat : undefined;
+  return onHost(() =>
+    name === undefined
+      ? statSync(directory.self(), { bigint: true })
+      : lstatSync(directory.at(name), { bigint: true, throwIfNoEntry: false }),
+  );
+}
+
 function targetOf(base: HostDirectory, way: HostDirectory[], path: GuestPath, options: WalkOptions): Target {
   const ahead = path.names.toReversed();
   let { isDirectory } = path;
@@ -63,43 +78,46 @@ function targetOf(base: HostDirectory, way: HostDirectory[], path: GuestPath, op
     }
     const isLast = ahead.length === 0;
     if (isLast && !(options.last === "follow" || (options.last === "nofollow" && isDirectory))) {
-      return { directory: current, name, isDirectory };
+      return { directory: current, name, isDirectory, found: undefined };
     }
-    const link = isLast ? linkAt(current, name) : enterOrLink(current, name, way, options);
-    if (link === undefined && isLast) return { directory: current, name, isDirectory };
-    if (link === undefined) continue;
+    const found = isLast ? lookAt(current, name) : enterOrLink(current, name, way, options);
+    if (found === "entered") continue;
+    if (found.kind !== "link") return { directory: current, name, isDirectory, found };
+    const link = found.text;
     if (symlinksLeft-- === 0) throw new FileError("loop");
     if (link.startsWith("/")) throw new FileError("not-permitted");
     const parts = link.split("/");
     if (isLast && (parts.at(-1) === "" || parts.at(-1) === ".")) isDirectory = true;
     ahead.push(...parts.filter((part) => part !== "" && part !== ".").toReversed());
   }
-  return { directory: way.at(-1) ?? base, name: undefined, isDirectory: true };
+  return { directory: way.at(-1) ?? base, name: undefined, isDirectory: true, found: undefined };
 }
 
-/** Goes into a directory and gives `undefined`, or gives what the symlink there says. */
+/** Goes into a directory, or gives the symlink that is there. */
 function enterOrLink(
   current: HostDirectory,
   name: string,
   way: HostDirectory[],
   options: WalkOptions,
-): string | undefined {
+): "entered" | Link {
   try {
     const next = current.enter(name);
     way.push(next);
     options.entered?.(next);
-    return undefined;
+    return "entered";
   } catch (error) {
     if (!(error instanceof FileError && error.code === "not-directory")) throw error;
-    const link = linkAt(current, name);
-    if (link === undefined) throw error;
-    return link;
+    const found = lookAt(current, name);
+    if (found.kind !== "link") throw error;
+    return found;
   }
 }
 
-/** What a symlink says; `undefined` for anything else, and for nothing. */
-function linkAt(directory: HostDirectory, name: string): string | undefined {
+type Link = { readonly kind: "link"; readonly text: string };
+
+function lookAt(directory: HostDirectory, name: string): Found | Link {
   const path = directory.at(name);
-  if (!onHost(() => lstatSync(path, { throwIfNoEntry: false }))?.isSymbolicLink()) return undefined;
-  return onHost(() => readlinkSync(path));
+  const stat = onHost(() => lstatSync(path, { bigint: true, throwIfNoEntry: false }));
+  if (stat === undefined) return { kind: "nothing" };
+  return stat.isSymbolicLink() ? { kind: "link", text: onHost(() => readlinkSync(path)) } : { kind: "entry", stat };
 }

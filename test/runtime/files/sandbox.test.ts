@@ -150,7 +150,7 @@ describe.each(TREES)("a guest's files by %s", (tree) => {
 
   it("are files and directories only: pipes and sockets are seen but not opened", async () => {
     using guest = openTestGuest(tree);
-    execFileSync("mkfifo", [join(guest.host.granted, "pipe")]);
+    execFileSync("sh", ["-c", `mkfifo "$0"`, join(guest.host.granted, "pipe")]);
     const server = createServer();
     await new Promise<void>((resolve) => void server.listen(join(guest.host.granted, "socket"), resolve));
     expect(guest.root.statAt("pipe", true).type).toBe("fifo");

@@ -1,4 +1,13 @@
-import { mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import type { GrantedFolder, LocalRights } from "../../../src/providers/local-rights.ts";
@@ -99,8 +108,32 @@ describe("a C program on preview 1", () => {
     expect(audits.get(`denied ${permission}`)).toBe(1);
   });
 
+  it.runIf(existsSync("/proc/self/fd"))("gives back what it had open when it is killed", async () => {
+    const folder = hostFolder();
+    const openThere = (): string[] =>
+      readdirSync("/proc/self/fd").flatMap((fd) => {
+        const place = placeOf(fd);
+        return place?.startsWith(folder) === true ? [place] : [];
+      });
+    const { guest } = await start("until-denied", rightsTo(folder));
+    await vi.waitFor(() => expect(statSync(join(folder, "log")).size).toBeGreaterThan(0));
+    expect(openThere()).toContain(join(folder, "log"));
+    await guest.kill();
+    await vi.waitFor(() => expect(openThere()).toEqual([]));
+  });
+
   it("is ended when it holds more handles than the limit", async () => {
     const { guest } = await start("hoard", rightsTo(hostFolder()), 100);
     expect(await guest.ended).toMatchObject({ kind: "limit", limit: "openHandlesMax" });
   });
 });
+
+/** What a descriptor of this process leads to; `undefined` for one that is closed meanwhile. */
+function placeOf(descriptor: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`);
+  } catch {
+    // Reading the list itself takes a descriptor, which is closed by now.
+    return undefined;
+  }
+}
