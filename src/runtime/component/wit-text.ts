@@ -53,7 +53,7 @@ function createInterfaceWriter(plan: ComponentPlan): InterfaceWriter {
       const index = type.kind === "resource" ? type.resource : type.type;
       const known = (type.kind === "resource" ? resources : values).get(index);
       if (known !== undefined && known.interface !== item.name && known.interface !== WORLD_INTERFACE)
-        return [`use ${known.interface}.{${renamed(known.name, type.name)}};`];
+        return [`use ${reference(known.interface, item.name)}.{${renamed(known.name, type.name)}};`];
       if (known?.interface === item.name && type.kind === "resource")
         return [`type ${identifier(type.name)} = ${identifier(known.name)};`];
       const own = { interface: item.name, name: type.name };
@@ -137,6 +137,12 @@ function without(names: TypeNames, name: string, type: number): TypeNames {
   const values = new Map(names.values);
   values.delete(type);
   return { ...names, values };
+}
+
+/** How one interface refers to another: by its bare name within a package. */
+function reference(name: string, from: string): string {
+  const parts = splitName(name);
+  return parts !== undefined && parts.package === splitName(from)?.package ? identifier(parts.interface) : name;
 }
 
 function renamed(name: string, as: string): string {

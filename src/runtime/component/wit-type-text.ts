@@ -7,8 +7,11 @@ export type TypeNames = {
   readonly resources: ReadonlyMap<number, string>;
 };
 
-/** Types without names may repeat each other many times over; this much of one function or definition is written out. */
+/** Types without names may repeat each other many times over; this much of one function or definition is written out, */
 const WRITTEN_TYPES_MAX = 2_000;
+
+/** and this much of all that one writer writes. */
+const WRITTEN_TYPES_TOTAL_MAX = 200_000;
 
 const KEYWORDS = new Set(
   "as async bool borrow char constructor enum export f32 f64 flags from func future import include interface list map option own package record resource result s16 s32 s64 s8 static stream string tuple type u16 u32 u64 u8 use variant with world".split(
@@ -33,13 +36,19 @@ export function identifier(name: string): string {
 
 /** Makes the writer for `plan`. */
 export function createTypeWriter(plan: Pick<ComponentPlan, "types">): TypeWriter {
-  let left = WRITTEN_TYPES_MAX;
+  let left = 0;
+  let leftInTotal = WRITTEN_TYPES_TOTAL_MAX;
+
+  function begin(): void {
+    left = Math.min(WRITTEN_TYPES_MAX, leftInTotal);
+  }
 
   function use(index: TypeIndex, names: TypeNames): string {
     const name = names.values.get(index);
     const type = plan.types[index];
     if (name !== undefined) return identifier(name);
     left -= 1;
+    leftInTotal -= 1;
     if (left < 0 || type === undefined) return "…";
     return inline(type, names);
   }
@@ -87,16 +96,16 @@ export function createTypeWriter(plan: Pick<ComponentPlan, "types">): TypeWriter
 
   return {
     use(index, names) {
-      left = WRITTEN_TYPES_MAX;
+      begin();
       return use(index, names);
     },
     function({ params, result }, names, skipParams = 0) {
-      left = WRITTEN_TYPES_MAX;
+      begin();
       const written = params.slice(skipParams).map(({ name, type }) => `${identifier(name)}: ${use(type, names)}`);
       return `func(${written.join(", ")})${result === undefined ? "" : ` -> ${use(result, names)}`}`;
     },
     definition(name, index, names) {
-      left = WRITTEN_TYPES_MAX;
+      begin();
       const type = plan.types[index];
       if (type === undefined) return `type ${identifier(name)} = …;`;
       switch (type.kind) {
