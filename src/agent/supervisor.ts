@@ -2,11 +2,9 @@
 import type { Clock, Entropy } from "../clock.ts";
 import { fault, Reason } from "../fault.ts";
 import { FactKind } from "../gen/wasmatrix/v1/fact_pb.ts";
-import type { Assignment } from "../gen/wasmatrix/v1/instance_pb.ts";
 import type { WitnessCopy } from "../gen/wasmatrix/v1/node_fleet_pb.ts";
 import type { Log } from "../log.ts";
 import type { Guest, GuestHost, GuestKind, Runtime } from "../runtime/runtime.ts";
-import type { CapabilityType, Grant } from "../providers/permissions.ts";
 import {
   admit,
   assertReportable,
@@ -16,18 +14,11 @@ import {
   type NodeLoad,
   type StartOrder,
 } from "./admission.ts";
-import {
-  checkedGrant,
-  permissionsText,
-  placeOf,
-  revokedGrant,
-  withGrant,
-  withoutGrant,
-  type ProviderDirectory,
-} from "./assignments.ts";
+import type { ProviderDirectory } from "./assignments.ts";
 import { assertNewer, assertPlacedHere, notThatGeneration, witnessCopyFrom } from "./fleet/generations.ts";
 import { ENDED_RECORDS_LIMITS, recordsToForget, type EndedRecordsLimits } from "./ended-records.ts";
-import { isLocal, type GuestRights } from "./guest-rights.ts";
+import { createGrantOrders, type GrantOrders } from "./grant-orders.ts";
+import type { GuestRights } from "./guest-rights.ts";
 import { guestStartFrom } from "./guest-start.ts";
 import { createInstanceLife, type FactSink, type InstanceLife } from "./instance-life.ts";
 import { hasEnded, type InstanceRecord } from "./instance-record.ts";
@@ -67,7 +58,7 @@ export type SupervisorDeps = {
 export type StartOutcome = { readonly record: InstanceRecord; readonly alreadyStarted: boolean };
 
 /** See the top of the file. Whatever takes an id throws `INSTANCE_NOT_FOUND` for an unknown one. */
-export interface Supervisor {
+export interface Supervisor extends GrantOrders {
   /**
    * Admits and starts an instance, or refuses; resolves when the guest is ready or has failed to start and will be started again.
    * The same order again answers the same instance, also one that has ended; the id with another spec throws `IDEMPOTENCY_CONFLICT`.
@@ -87,12 +78,6 @@ export interface Supervisor {
   runningGuests(name: string): readonly { readonly record: InstanceRecord; readonly guest: Guest }[];
   /** Whether a live instance of this kind has the name. */
   isLive(name: string, kind: GuestKind): boolean;
-  /** Adds or replaces an assignment. When it resolves, it is in force for every operation that begins later. */
-  assign(id: string, assignment: Assignment, requestId: string): Promise<InstanceRecord>;
-  /** Takes permissions away. When it resolves, that is in force for every operation that begins later. */
-  revoke(id: string, assignment: Assignment, requestId: string): Promise<InstanceRecord>;
-  /** A provider was started or stopped; resolves when that is in force for every instance that has an assignment on it. */
-  providerSwitched(providerId: string): Promise<void>;
   /**
    * Ends an instance of a lower generation than the one that is named, because that one runs elsewhere; resolves when it has
    * ended. Idempotent; `undefined` for an unknown instance.
@@ -235,12 +220,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     await life.stop(0, requestId);
   };
 
-  const inForce = async (life: InstanceLife, type: CapabilityType): Promise<void> => {
-    if (isLocal(type)) await life.applyRights();
-    if (type === "messaging") await deps.deliveries.follow(life.record, life.guest);
-  };
-
   return {
+    ...createGrantOrders({ ...deps, change, lives: () => lives.values() }),
     async start(order) {
       assertOpen("start an instance");
       const { id } = order;
@@ -298,35 +279,6 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       if (life.guest === undefined) throw notRunning(life.record, "call");
       return life.guest;
     },
-    async assign(id, assignment, requestId) {
-      const grant = checkedGrant(assignment, deps.providers);
-      const life = change(id, "assign a capability", (record) => {
-        const next = { ...record, grants: withGrant(record.grants, grant) };
-        if (isLocal(grant.type)) assertHad(deps.rights, next, grant);
-        return next;
-      });
-      const message = `Assigned ${permissionsText(grant)} on ${placeOf(grant)}`;
-      deps.facts.instance(FactKind.CAPABILITY_ASSIGNED, life.record, message, requestId);
-      await inForce(life, grant.type);
-      return life.record;
-    },
-    async revoke(id, assignment, requestId) {
-      const grant = revokedGrant(assignment, deps.providers);
-      const life = change(id, "revoke a capability", (record) => ({
-        ...record,
-        grants: withoutGrant(record.grants, grant),
-      }));
-      const message = `Revoked ${permissionsText(grant) || "everything"} on ${placeOf(grant)}`;
-      deps.facts.instance(FactKind.CAPABILITY_REVOKED, life.record, message, requestId);
-      await inForce(life, grant.type);
-      return life.record;
-    },
-    async providerSwitched(providerId) {
-      const concerned = [...lives.values()].flatMap((life) =>
-        life.record.grants.filter((grant) => grant.providerId === providerId).map((grant) => inForce(life, grant.type)),
-      );
-      await Promise.all(concerned);
-    },
     noteDenied(id, count, message) {
       const life = lives.get(id);
       if (life === undefined || closing !== undefined) return;
@@ -364,12 +316,6 @@ async function joined(
 ): Promise<InstanceLife> {
   assertSameOrder(pending.order, order);
   return pending.life;
-}
-
-/** Throws for what the node does not share, and for folders that the guest would see as one. */
-function assertHad(rights: GuestRights, record: InstanceRecord, grant: Grant): void {
-  rights.of({ spec: record.spec, grants: [grant] });
-  rights.left(record);
 }
 
 function notRunning(record: InstanceRecord, action: string): Error {
