@@ -52,6 +52,10 @@ export function createOutbox(port: MessagePort, onFirst: () => void): Outbox {
     port.postMessage(batch, moved);
   }
 
+  function flushIfLate(): void {
+    if (waiting.length > 0 && performance.now() - firstMs > LATE_MS) flush();
+  }
+
   return {
     post,
     postNow(message) {
@@ -79,7 +83,7 @@ export function createOutbox(port: MessagePort, onFirst: () => void): Outbox {
       const counted = audits.get(key);
       if (counted !== undefined) {
         counted.count += 1;
-        return;
+        return flushIfLate();
       }
       const entry = { kind: "audit", copy, permission, outcome, count: 1 } as const satisfies Audit;
       audits.set(key, entry);
@@ -88,9 +92,7 @@ export function createOutbox(port: MessagePort, onFirst: () => void): Outbox {
     get isEmpty() {
       return waiting.length === 0;
     },
-    flushIfLate() {
-      if (waiting.length > 0 && performance.now() - firstMs > LATE_MS) flush();
-    },
+    flushIfLate,
     flush,
   };
 }

@@ -17,8 +17,9 @@ export function serveThread(port: MessagePort, shared: SharedArrayBuffer): void 
   });
   const programs = createPrograms();
   const copies = new Map<number, HostedCopy>();
-  /** Batches that were taken off the port while a guest looked for its rights; they are carried out in order. */
-  let inbox: ToThread[][] = [];
+  /** What has come and was not carried out yet, in order: guests run in between. */
+  let inbox: ToThread[] = [];
+  let isDraining = false;
   let urgentSeen = 0;
 
   function carryOut(message: ToThread): void {
@@ -70,25 +71,27 @@ export function serveThread(port: MessagePort, shared: SharedArrayBuffer): void 
     const version = board.urgentVersion();
     if (version === urgentSeen) return;
     urgentSeen = version;
-    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-      const batch: ToThread[] = next.message;
-      if (inbox.length === 0) setImmediate(drain);
-      inbox.push(batch);
-      for (const message of batch) {
-        if (message.kind === "rights") setRights(message);
-        if (message.kind === "dispose") copies.get(message.copy)?.doom();
-      }
+    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) take(next.message);
+    if (!isDraining) setImmediate(drain);
+    for (const message of inbox) {
+      if (message.kind === "rights") setRights(message);
+      if (message.kind === "dispose") copies.get(message.copy)?.doom();
     }
   }
 
+  function take(batch: readonly ToThread[]): void {
+    for (const message of batch) inbox.push(message);
+  }
+
   function drain(): void {
-    const batches = inbox;
-    inbox = [];
-    for (const batch of batches) for (const message of batch) carryOut(message);
+    if (isDraining) return;
+    isDraining = true;
+    for (let next = inbox.shift(); next !== undefined; next = inbox.shift()) carryOut(next);
+    isDraining = false;
   }
 
   port.on("message", (batch: ToThread[]) => {
+    take(batch);
     drain();
-    for (const message of batch) carryOut(message);
   });
 }
