@@ -10,6 +10,7 @@ import { assertMemoryCount, initialSizes, memoryLimits, PAGE_BYTES, sharedTableE
 import { guestEntryOf, hostedInterface, type GuestEntry } from "./host/hosted-interfaces.ts";
 import { PREVIEW1_FUNCTIONS } from "./preview1-functions.ts";
 import type { GuestKind, ModuleShape } from "./runtime.ts";
+import { assertWasixFits, isWasix } from "./wasix/wasix-imports.ts";
 import { layerFromHeader } from "./wasm-reader.ts";
 
 const PREVIEW1 = "wasi_snapshot_preview1";
@@ -63,17 +64,21 @@ function shapeFromCoreModule(bytes: Uint8Array, module: CoreModule): ModuleShape
   const { memoryPages, tableEntries } = initialSizes(bytes);
   assertMemoryCount(memoryPages.length);
   sharedTableEntries(tableEntries);
+  const outside = {
+    memory: memoryOf([bytes]),
+    imports: module.imports.map((item) => `${item.module}.${item.name}`),
+    exports: module.exports.map(({ name }) => name),
+  };
+  if (isWasix(module)) {
+    assertWasixFits(module);
+    return { kind: "command", format: "wasix", functions: [], ...outside };
+  }
   const unknown = module.imports.filter(
     (item) => item.module !== CORE_ABI_MODULE && (item.module !== PREVIEW1 || item.kind !== "function" || !PREVIEW1_FUNCTIONS.has(item.name)),
   );
   assertHosted(unknown.map((item) => ({ name: `${item.module}.${item.name}`, text: `${item.kind} "${item.module}.${item.name}"` })));
   assertCoreAbiFits(module);
   const functions = module.exports.flatMap(({ name, type }) => (type === undefined ? [] : [{ name, type: functionText(type) }]));
-  const outside = {
-    memory: memoryOf([bytes]),
-    imports: module.imports.map((item) => `${item.module}.${item.name}`),
-    exports: module.exports.map(({ name }) => name),
-  };
   const format = module.imports.some((item) => item.module === PREVIEW1) ? "wasi-p1" : "core";
   if (functions.some(({ name }) => name === "_start")) return { kind: "command", format: "wasi-p1", functions: [], ...outside };
   const callable = functions.filter(({ name }) => name !== "_initialize");

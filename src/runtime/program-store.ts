@@ -13,12 +13,16 @@ import type { LoadedProgram } from "./pool/loaded-program.ts";
 import type { GuestKind, ModuleShape } from "./runtime.ts";
 import { layerFromHeader, malformed } from "./wasm-reader.ts";
 
-/** Compiled code, and what the agent's side must know of it. */
-export type CompiledProgram = {
-  readonly kind: GuestKind;
-  readonly program: LoadedProgram;
-  readonly prepareInvoke: PrepareInvoke;
-};
+/** A module that is ready to be started, and what the agent's side must know of it. */
+export type CompiledProgram =
+  | {
+      readonly host: "pool";
+      readonly kind: GuestKind;
+      readonly program: LoadedProgram;
+      readonly prepareInvoke: PrepareInvoke;
+    }
+  /** Its host compiles it, in a thread of its own. */
+  | { readonly host: "wasix"; readonly module: Uint8Array };
 
 /** What to compile. */
 export type ProgramOrder = {
@@ -63,12 +67,14 @@ export function createProgramStore({
     await assertDigest(bytes, digest);
     if (layerFromHeader(bytes) === "component") return compileComponent(await plan(digest, bytes), pagesMax);
     const { kind, format } = shapeFromBytes(bytes);
+    if (format === "wasix") return { host: "wasix", module: bytes };
     const [module] = await compileCapped([{ bytes, uses: 1 }], pagesMax);
     if (module === undefined) throw malformed("it has no code");
     return {
+      host: "pool",
       kind,
       program: {
-        threadProgram: { kind: "core", format: format === "component" ? "core" : format, module },
+        threadProgram: { kind: "core", module },
         memoryCount: initialSizes(bytes).memoryPages.length,
       },
       prepareInvoke: prepareCoreInvoke(coreModuleFromBytes(bytes)),
@@ -137,6 +143,7 @@ async function compileComponent({ plan, modules }: PlannedComponent, pagesMax: n
   const compiled = await compileCapped(parts, pagesMax);
   const memories = parts.map(({ bytes, uses }) => initialSizes(bytes).memoryPages.length * uses);
   return {
+    host: "pool",
     kind,
     program: {
       threadProgram: { kind: "component", plan, modules: compiled },

@@ -10,6 +10,7 @@ import { startPooledGuest } from "./pool/pooled-guest.ts";
 import { createThreadSupply } from "./pool/thread-supply.ts";
 import { createProgramStore, type CompiledProgram } from "./program-store.ts";
 import type { Guest, GuestStart, Runtime } from "./runtime.ts";
+import { startWasixGuest } from "./wasix/wasix-guest.ts";
 
 /** How the runtime works. */
 export type RuntimeOptions = {
@@ -51,18 +52,39 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     dedicatedThreadsMax: options.dedicatedThreadsMax ?? 1_000,
   });
   const guests = new Set<Guest>();
+  const wasixStarts = new Set<Promise<Guest>>();
   let loadingCount = 0;
   let isClosed = false;
 
   async function startGuest(start: GuestStart): Promise<Guest> {
-    const { kind, program, prepareInvoke } = await load(start);
+    const compiled = await load(start);
     assertOpen(start.id);
-    const { guest, ready } = startPooledGuest(start, { kind, program, prepareInvoke, pool, deadlines });
-    guests.add(guest);
-    void guest.ended.then(() => guests.delete(guest));
+    if (compiled.host === "wasix") return startWasix(start, compiled.module);
+    const { kind, program, prepareInvoke } = compiled;
+    const { guest, ready } = startPooledGuest(start, { kind, program, prepareInvoke, pool, clock, deadlines });
+    note(guest);
     await ready;
     supply.prepare();
     return guest;
+  }
+
+  async function startWasix(start: GuestStart, module: Uint8Array): Promise<Guest> {
+    loadingCount += 1;
+    const starting = startWasixGuest(start, module, { clock });
+    wasixStarts.add(starting);
+    try {
+      const guest = await starting;
+      note(guest);
+      return guest;
+    } finally {
+      loadingCount -= 1;
+      wasixStarts.delete(starting);
+    }
+  }
+
+  function note(guest: Guest): void {
+    guests.add(guest);
+    void guest.ended.then(() => guests.delete(guest));
   }
 
   async function load({ digest, readModule, limits }: GuestStart): Promise<CompiledProgram> {
@@ -95,8 +117,13 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     },
     async close() {
       isClosed = true;
-      // Before the guests: those that cannot be told to go, because one keeps their thread, would wait for the watch.
-      await Promise.all([compiler.close(), supply.close(), ...[...guests].map((guest) => guest.kill())]);
+      await Promise.all([
+        compiler.close(),
+        supply.close(),
+        ...[...guests].map((guest) => guest.kill()),
+        // Lost: why a start failed that nobody waits for any more; its caller has it.
+        ...[...wasixStarts].map((starting) => starting.then((guest) => guest.kill()).catch(() => undefined)),
+      ]);
       await pool.close();
       deadlines.close();
     },

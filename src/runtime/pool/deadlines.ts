@@ -13,8 +13,8 @@ export interface Deadlines {
 /** Deadlines within so many milliseconds are kept, and met, together. */
 export const GRAIN_MS: number = 8;
 
-/** Makes it; there is a timer only while there are deadlines. `nowMs` is a clock that nobody sets: an agent whose time is corrected must not end its guests. */
-export function createDeadlines(clock: Clock, nowMs: () => number = () => performance.now()): Deadlines {
+/** Makes it; there is a timer only while there are deadlines. */
+export function createDeadlines(clock: Clock): Deadlines {
   const grains = new Map<number, Set<() => void>>();
   /** The grain that the timer is set for. */
   let armed = Number.POSITIVE_INFINITY;
@@ -24,11 +24,11 @@ export function createDeadlines(clock: Clock, nowMs: () => number = () => perfor
   function arm(grain: number): void {
     cancelTimer();
     armed = grain;
-    if (grain < Number.POSITIVE_INFINITY) cancelTimer = afterLong(clock, Math.max(0, grain * GRAIN_MS - nowMs()), meet);
+    if (grain < Number.POSITIVE_INFINITY) cancelTimer = afterLong(clock, Math.max(0, grain * GRAIN_MS - clock.steadyMs()), meet);
   }
 
   function meet(): void {
-    const now = Math.floor(nowMs() / GRAIN_MS);
+    const now = Math.floor(clock.steadyMs() / GRAIN_MS);
     const due = [...grains.keys()].filter((grain) => grain <= now).sort((left, right) => left - right);
     const actions = due.flatMap((grain) => [...(grains.get(grain) ?? [])]);
     for (const grain of due) grains.delete(grain);
@@ -45,7 +45,7 @@ export function createDeadlines(clock: Clock, nowMs: () => number = () => perfor
   return {
     after(delayMs, action) {
       if (isClosed) return () => {};
-      const grain = Math.floor((nowMs() + delayMs) / GRAIN_MS) + 1;
+      const grain = Math.floor((clock.steadyMs() + delayMs) / GRAIN_MS) + 1;
       // A function of its own, because the same action may be due twice.
       const entry = (): void => action();
       const actions = grains.get(grain) ?? new Set();

@@ -1,4 +1,5 @@
 /** What copies of one guest ask of the agent, and what they say on the side: carried out, and answered to the copy that asked. */
+import type { Clock } from "../../clock.ts";
 import { isFault, Reason } from "../../fault.ts";
 import type { Asked } from "../host/guest-line.ts";
 import type { Ending, GuestStart } from "../runtime.ts";
@@ -20,7 +21,11 @@ export interface GuestAsks {
 }
 
 /** Carries out in the name of the guest of `start`; `onLimit` is told when it writes more than it may. */
-export function createGuestAsks(start: Pick<GuestStart, "id" | "host" | "limits">, onLimit: (ending: Ending) => void): GuestAsks {
+export function createGuestAsks(
+  start: Pick<GuestStart, "id" | "host" | "limits">,
+  clock: Clock,
+  onLimit: (ending: Ending) => void,
+): GuestAsks {
   const { id, host, limits } = start;
   let meter: OutputMeter | undefined;
   let requests: Map<GuestCopy, Map<number, OutgoingRequest>> | undefined;
@@ -28,7 +33,7 @@ export function createGuestAsks(start: Pick<GuestStart, "id" | "host" | "limits"
   /** Says whether what was written is within the limits. */
   function measure(bytes: number, lines: number): boolean {
     meter ??= createOutputMeter(limits);
-    const exceeded = meter.add(bytes, lines, performance.now());
+    const exceeded = meter.add(bytes, lines, clock.steadyMs());
     if (exceeded === undefined) return true;
     onLimit({ kind: "limit", limit: exceeded, message: `wrote more than ${exceeded} allows (${limits[exceeded]})` });
     return false;

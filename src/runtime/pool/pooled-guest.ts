@@ -1,4 +1,5 @@
 /** A guest as the agent sees it, from its first copy to the one ending that it comes to. */
+import type { Clock } from "../../clock.ts";
 import { fault, Reason } from "../../fault.ts";
 import type { LocalRights } from "../../providers/local-rights.ts";
 import { faultFromEnding, faultFromStart, notRunning } from "../guest-ending.ts";
@@ -21,6 +22,7 @@ export type PooledGuestDeps = {
   readonly program: LoadedProgram;
   readonly prepareInvoke: PrepareInvoke;
   readonly pool: Pool;
+  readonly clock: Clock;
   readonly deadlines: Deadlines;
 };
 
@@ -59,7 +61,7 @@ class PooledGuest implements Guest, Tenant {
     this.#rights = start.rights;
     this.kind = deps.kind;
     this.program = deps.program;
-    this.#asks = createGuestAsks(start, (ending) => this.end(ending));
+    this.#asks = createGuestAsks(start, deps.clock, (ending) => this.end(ending));
     this.#desk = new CallDesk({
       tenant: this,
       start,

@@ -5,7 +5,6 @@ import type { ComponentPlan } from "../component/component-plan.ts";
 export type ThreadProgram =
   | {
       readonly kind: "core";
-      readonly format: "wasi-p1" | "wasix" | "core";
       readonly module: WebAssembly.Module;
     }
   | {
