@@ -24,9 +24,9 @@ export function rememberingLookup(
   const known = new Map<string, { readonly answer: Promise<readonly string[]>; readonly untilMs: number }>();
   return (name) => {
     const entry = known.get(name);
-    if (entry !== undefined && clock.nowMs() < entry.untilMs) return entry.answer;
+    if (entry !== undefined && clock.steadyMs() < entry.untilMs) return entry.answer;
     const answer = ask(name);
-    const fresh = { answer, untilMs: clock.nowMs() + limits.nameMaxAgeMs };
+    const fresh = { answer, untilMs: clock.steadyMs() + limits.nameMaxAgeMs };
     known.delete(name);
     // The oldest entry comes first in a map.
     for (const oldest of known.keys()) {

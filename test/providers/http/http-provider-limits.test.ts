@@ -1,3 +1,4 @@
+import { createVirtualClock } from "../../agent/virtual-clock.ts";
 import { once } from "node:events";
 import { describe, expect, it, vi } from "vitest";
 import type { Socket } from "node:net";
@@ -71,9 +72,13 @@ describe("limits of an HTTP provider", () => {
     const silent = await serveRaw((socket) => {
       if (silent.connections() > 0) socket.destroy();
     });
-    const provider = openProvider({}, { lookup: async () => ["127.0.0.1", "127.0.0.1"] });
+    const clock = createVirtualClock();
+    const provider = openProvider({}, { lookup: async () => ["127.0.0.1", "127.0.0.1"], clock });
     const what = request(`a.test:${silent.port}`, { scheme: "https", connectTimeoutMs: 200 });
-    expect(await failureOf(send(provider, what))).toBe("PROVIDER_UNAVAILABLE connection-terminated");
+    const answer = failureOf(send(provider, what));
+    await vi.waitFor(() => expect(silent.connections()).toBe(1));
+    await clock.advance(100);
+    expect(await answer).toBe("PROVIDER_UNAVAILABLE connection-terminated");
     expect(silent.connections()).toBe(2);
   });
 
@@ -85,14 +90,15 @@ describe("limits of an HTTP provider", () => {
       "PROVIDER_UNAVAILABLE HTTP-response-timeout",
     );
     const server = await serve((_, outgoing) => outgoing.end("ok"));
+    const clock = createVirtualClock();
     const slow = (async function* () {
       yield Buffer.from("a");
       // Longer than the peer may take; it is the guest that is slow.
-      await new Promise((resolve) => setTimeout(resolve, 150));
+      await clock.advance(10_000);
       yield Buffer.from("b");
     })();
     const patient = request(`a.test:${server.port}`, { method: "POST", firstByteTimeoutMs: 100, body: slow });
-    expect(await textOf(await send(openProvider(), patient))).toBe("ok");
+    expect(await textOf(await send(openProvider({}, { clock }), patient))).toBe("ok");
   });
 
   it("bound the time that interim responses can buy", async () => {
@@ -118,27 +124,40 @@ describe("limits of an HTTP provider", () => {
     const server = await serveRaw((socket) => {
       socket.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
     });
-    const response = await send(openProvider(), request(`a.test:${server.port}`, { betweenBytesTimeoutMs: 50 }));
+    const clock = createVirtualClock();
+    const provider = openProvider({}, { clock });
+    const response = await send(provider, request(`a.test:${server.port}`, { betweenBytesTimeoutMs: 50 }));
     const reader = response.body[Symbol.asyncIterator]();
     expect(Buffer.from((await reader.next()).value ?? []).toString()).toBe("half");
     // Nobody reads: nothing is late.
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await clock.advance(10_000);
     expect(server.sockets[0]?.destroyed).toBe(false);
-    expect(await failureOf(reader.next())).toBe("PROVIDER_UNAVAILABLE connection-read-timeout");
+    const answer = failureOf(reader.next());
+    await clock.advance(50);
+    expect(await answer).toBe("PROVIDER_UNAVAILABLE connection-read-timeout");
     await vi.waitFor(() => expect(server.sockets[0]?.destroyed).toBe(true));
   });
 
-  it("bound the time of the whole, also if the guest is what takes so long", async () => {
-    const server = await serveRaw((socket) => {
+  it("bound the time of the whole, whoever takes so long, a reader included", async () => {
+    const half = await serveRaw((socket) => {
       socket.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
     });
-    const provider = openProvider({ limits: { totalMaxMs: 60 } });
-    const response = await send(provider, request(`a.test:${server.port}`));
-    await vi.waitFor(() => expect(server.sockets[0]?.destroyed).toBe(true));
-    expect(await failureOf(textOf(response))).toBe("PROVIDER_LIMIT HTTP-response-timeout");
-    expect(await failureOf(send(provider, request(`a.test:${server.port}`, { method: "POST", body: stalled() })))).toBe(
-      "PROVIDER_LIMIT HTTP-response-timeout",
-    );
+    const server = await serve((_, outgoing) => outgoing.end("ok"));
+    const silent = await serveRaw(() => undefined);
+    const clock = createVirtualClock();
+    const provider = openProvider({ limits: { totalMaxMs: 60, requestsPerInstanceMax: 3 } }, { clock });
+    const [unfinished, unread] = [
+      await send(provider, request(`a.test:${half.port}`)),
+      await send(provider, request(`a.test:${server.port}`)),
+    ];
+    const unsent = failureOf(send(provider, request(`a.test:${silent.port}`, { method: "POST", body: stalled() })));
+    await vi.waitFor(() => expect(silent.connections()).toBe(1));
+    await clock.advance(60);
+    await vi.waitFor(() => expect(half.sockets[0]?.destroyed).toBe(true));
+    expect(await failureOf(textOf(unfinished))).toBe("PROVIDER_LIMIT HTTP-response-timeout");
+    expect(await failureOf(textOf(unread))).toBe("PROVIDER_LIMIT HTTP-response-timeout");
+    expect(await unsent).toBe("PROVIDER_LIMIT HTTP-response-timeout");
+    expect(await textOf(await send(provider, request(`a.test:${server.port}`)))).toBe("ok");
   });
 
   it("bound a request's path, headers and body, and let through what just fits", async () => {
