@@ -30,7 +30,11 @@ import { controlPlaneService } from "./services/control-plane-service.ts";
 import { createSlots } from "../rpc/slots.ts";
 import { createOrdersUnderWay, placementNodes } from "./start/placement-nodes.ts";
 import { reservePlacement } from "./start/reservations.ts";
+import type { StartOrderDeps } from "./start/start-order.ts";
 import { createInstanceStarter } from "./start/start-instance.ts";
+import { giveCopy, placeCopy } from "./witness/copy-placement.ts";
+import { keepGenerations } from "./witness/generation-keeper.ts";
+import { createWitnessOrders } from "./witness/witness-orders.ts";
 import { takeReport } from "./take-report.ts";
 
 /** What a control plane is given. */
@@ -101,18 +105,35 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     orderTimeoutMs: limits.orderTimeoutMs,
   });
   const underWay = createOrdersUnderWay();
-  const starter = createInstanceStarter({
+  const witnesses = createWitnessOrders({ fleet, agents, clock, silence });
+  const startOrders: StartOrderDeps = {
     agents,
     modules,
+    startTimeoutMs: limits.startTimeoutMs,
+    orderTimeoutMs: limits.orderTimeoutMs,
+  };
+  const generations = keepGenerations({
+    fleet,
+    agents,
+    clock,
+    entropy,
+    silence,
+    log,
+    orderTimeoutMs: limits.orderTimeoutMs,
+    candidates: (copy, without) =>
+      placeCopy(placementNodes({ fleet, clock, silence, underWay }, copy.spec?.name ?? ""), copy, without),
+    start: (copy, witnessNodeId, call) => giveCopy(startOrders, copy, witnessNodeId, call),
+  });
+  const starter = createInstanceStarter({
+    ...startOrders,
     reader,
     echo,
     entropy,
     underWay,
+    witnesses,
     reserve: (order, call) => reservePlacement({ fleet, agents, timeoutMs: limits.reservationTimeoutMs }, order, call),
     placementNodes: (name) => placementNodes({ fleet, clock, silence, underWay }, name),
     slots: createSlots(limits.startsMax, "starts"),
-    startTimeoutMs: limits.startTimeoutMs,
-    orderTimeoutMs: limits.orderTimeoutMs,
   });
   const metrics = createMetrics({ fleet, reader, clock, silence, discovery: () => knownAgents.discovery() });
   const streams = createSlots(limits.streamsMax, "streams");
@@ -126,6 +147,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     modules,
     starter,
     echo,
+    witnesses,
     streams,
     limits,
     reportIntervalMs,
@@ -162,6 +184,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     close: () => {
       closing.abort();
       endDoubles();
+      generations.close();
       return knownAgents.close();
     },
   };

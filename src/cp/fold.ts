@@ -7,7 +7,7 @@
 import { toBinary } from "@bufbuild/protobuf";
 import type { Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
 import { NodeInfoSchema, type Load, type NodeInfo, type Provider } from "../gen/wasmatrix/v1/node_pb.ts";
-import { FactKind, type Fact, type Snapshot } from "../gen/wasmatrix/v1/fact_pb.ts";
+import { FactKind, type Fact, type Snapshot, type Witness } from "../gen/wasmatrix/v1/fact_pb.ts";
 import { bounded, emptyLedger, rebase, record, settle, type AheadEntry, type Ledger } from "./fold/ledger.ts";
 import { rememberFacts } from "./fold/remembered-facts.ts";
 import { addRange, extendCoverage, type SequenceRange } from "./fold/sequence-ranges.ts";
@@ -40,6 +40,8 @@ export type NodeFold = {
   readonly ranges: readonly SequenceRange[];
   readonly instances: Ledger<Instance>;
   readonly providers: Ledger<Provider>;
+  /** Copies of start orders that the node keeps for instances elsewhere, by instance id. */
+  readonly witnesses: Ledger<Witness>;
   readonly snapshots: readonly PendingSnapshot[];
   /** The newest facts over all lives, ascending. */
   readonly facts: readonly Fact[];
@@ -103,6 +105,7 @@ function newLife(report: NodeReport): NodeFold {
     ranges: [],
     instances: emptyLedger(),
     providers: emptyLedger(),
+    witnesses: emptyLedger(),
     snapshots: [],
     facts: [],
   };
@@ -121,6 +124,7 @@ function foldInLife(held: NodeFold, report: NodeReport, limits: FoldLimits): Nod
     ranges: reached?.beyond ?? ranges,
     instances: record(held.instances, instanceChanges(unsettled), reached?.coverage),
     providers: record(held.providers, providerChanges(unsettled), reached?.coverage),
+    witnesses: record(held.witnesses, witnessChanges(unsettled), reached?.coverage),
     snapshots: report.snapshot ? addPage(held.snapshots, report.snapshot, limits.unfinishedMax) : held.snapshots,
   };
   const settled = settleAll(applySnapshot(news));
@@ -134,11 +138,13 @@ function applySnapshot(node: NodeFold): NodeFold {
   const pages = [...whole.pages.values()];
   const instances = new Map(pages.flatMap((page) => page.instances).map((instance) => [instance.id, instance]));
   const providers = new Map(pages.flatMap((page) => page.providers).map((provider) => [provider.id, provider]));
+  const witnesses = new Map(pages.flatMap((page) => page.witnesses).map((witness) => [witness.instanceId, witness]));
   return {
     ...node,
     coverage: whole.sequence,
     instances: rebase(node.instances, instances, whole.sequence),
     providers: rebase(node.providers, providers, whole.sequence),
+    witnesses: rebase(node.witnesses, witnesses, whole.sequence),
   };
 }
 
@@ -151,6 +157,7 @@ function settleAll(node: NodeFold): NodeFold {
     ranges: beyond,
     instances: settle(node.instances, coverage),
     providers: settle(node.providers, coverage),
+    witnesses: settle(node.witnesses, coverage),
     snapshots: node.snapshots.filter((snapshot) => snapshot.sequence > coverage),
   };
 }
@@ -167,6 +174,15 @@ function instanceChanges(facts: readonly Fact[]): ReadonlyMap<string, AheadEntry
 function providerChanges(facts: readonly Fact[]): ReadonlyMap<string, AheadEntry<Provider>> {
   const changes = new Map<string, AheadEntry<Provider>>();
   for (const { sequence, provider } of facts) if (provider) changes.set(provider.id, { sequence, value: provider });
+  return changes;
+}
+
+function witnessChanges(facts: readonly Fact[]): ReadonlyMap<string, AheadEntry<Witness>> {
+  const changes = new Map<string, AheadEntry<Witness>>();
+  for (const { sequence, witness, kind } of facts) {
+    if (witness)
+      changes.set(witness.instanceId, { sequence, value: kind === FactKind.WITNESS_DROPPED ? undefined : witness });
+  }
   return changes;
 }
 

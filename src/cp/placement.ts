@@ -1,6 +1,6 @@
 /** Chooses nodes for an instance. Pure and deterministic: the same input gives the same list. */
 import { fault, Reason, type Fault } from "../fault.ts";
-import type { GuestKind } from "../gen/wasmatrix/v1/instance_pb.ts";
+import { CapabilityTypeSchema, type CapabilityType, type GuestKind } from "../gen/wasmatrix/v1/instance_pb.ts";
 import { NodeState, type NodeInfo } from "../gen/wasmatrix/v1/node_pb.ts";
 
 /** A node, as placement sees it. */
@@ -13,6 +13,15 @@ export type PlacementNode = {
   readonly memoryBytes: number;
   /** Live instances of the same name. */
   readonly sameName: number;
+  /** Its providers; undefined while they are not known yet. */
+  readonly providers: readonly ProviderNeed[] | undefined;
+};
+
+/** A provider, as far as placement asks for it. */
+export type ProviderNeed = {
+  /** Empty: any of the type. */
+  readonly providerId: string;
+  readonly type: CapabilityType;
 };
 
 /** What is to be placed. */
@@ -28,6 +37,8 @@ export type PlacementRequest = {
   readonly moduleDigest: string;
   /** The least protocol version of the agent. */
   readonly protocolVersion: number;
+  /** What its assignments are carried out by. */
+  readonly providers: readonly ProviderNeed[];
   /** How much of what the instance is to have the node says not to share; such nodes come last. */
   readonly unsharedCount: (info: NodeInfo) => number;
 };
@@ -56,8 +67,20 @@ const MISSING_MODULE_COST = 0.1;
 const SAME_NAME_COST = 0.3;
 
 function cost(node: PlacementNode, request: PlacementRequest, mostSameName: number): number {
-  const missing = node.info.moduleDigests.includes(request.moduleDigest) ? 0 : MISSING_MODULE_COST;
-  return loadShare(node) + missing + (SAME_NAME_COST * node.sameName) / mostSameName;
+  const { load, module, spread } = costParts(node, request, mostSameName);
+  return load + module + spread;
+}
+
+function costParts(
+  node: PlacementNode,
+  request: PlacementRequest,
+  mostSameName: number,
+): { readonly load: number; readonly module: number; readonly spread: number } {
+  return {
+    load: loadShare(node),
+    module: node.info.moduleDigests.includes(request.moduleDigest) ? 0 : MISSING_MODULE_COST,
+    spread: (SAME_NAME_COST * node.sameName) / mostSameName,
+  };
 }
 
 /** The fuller of the two resources; a node that names no capacity counts as idle. */
@@ -68,7 +91,41 @@ function loadShare(node: PlacementNode): number {
   return Math.max(instances, memory);
 }
 
+/** What is made of one node; for an operator who asks why. */
+export type PlacementVerdict = {
+  readonly nodeId: string;
+  /** In words; empty if it fits. */
+  readonly failed: readonly string[];
+  /** Parts of the cost, the lower the better; 0 for one that does not fit. */
+  readonly loadCost: number;
+  readonly moduleCost: number;
+  readonly spreadCost: number;
+};
+
+/** How every node is judged, those that fit first and in the order in which they would be asked. */
+export function judgeNodes(nodes: readonly PlacementNode[], request: PlacementRequest): readonly PlacementVerdict[] {
+  const judged = nodes.map((node) => ({ node, failed: failedRequirements(node, request) }));
+  const most = Math.max(1, ...judged.filter(({ failed }) => failed.length === 0).map(({ node }) => node.sameName));
+  return judged
+    .map(({ node, failed }) => {
+      const words = failed.map((requirement) => describe(requirement, request));
+      const parts = failed.length === 0 ? costParts(node, request, most) : { load: 0, module: 0, spread: 0 };
+      const last = node.rebuilding ? 1 : 0;
+      return { last, nodeId: node.info.nodeId, failed: words, loadCost: parts.load, moduleCost: parts.module, spreadCost: parts.spread };
+    })
+    .toSorted(
+      (a, b) =>
+        a.failed.length - b.failed.length ||
+        a.last - b.last ||
+        a.loadCost + a.moduleCost + a.spreadCost - (b.loadCost + b.moduleCost + b.spreadCost) ||
+        (a.nodeId < b.nodeId ? -1 : 1),
+    )
+    .map(({ last: _, ...verdict }) => verdict);
+}
+
 type Requirement =
+  | "cordoned"
+  | "providers"
   | "wanted node"
   | "available"
   | "reachable"
@@ -85,6 +142,8 @@ function failedRequirements(node: PlacementNode, request: PlacementRequest): rea
   if (request.nodeId !== "" && info.nodeId !== request.nodeId) failed.push("wanted node");
   if (node.state !== NodeState.AVAILABLE) failed.push("available");
   if (info.address === "") failed.push("reachable");
+  if (info.cordoned) failed.push("cordoned");
+  if (lacksProvider(node, request)) failed.push("providers");
   if (info.protocolVersion < request.protocolVersion) failed.push("version");
   if (Object.entries(request.labels).some(([key, value]) => info.labels[key] !== value)) failed.push("labels");
   if (!hostsKind(info, request.kinds)) failed.push("guest kind");
@@ -96,6 +155,16 @@ function failedRequirements(node: PlacementNode, request: PlacementRequest): rea
 function hostsKind(info: NodeInfo, kinds: readonly GuestKind[]): boolean {
   if (kinds.length === 0 || info.guestKinds.length === 0) return true;
   return kinds.some((kind) => info.guestKinds.includes(kind));
+}
+
+function lacksProvider({ providers }: PlacementNode, request: PlacementRequest): boolean {
+  if (providers === undefined) return false;
+  return request.providers.some(
+    (need) =>
+      !providers.some(
+        ({ providerId, type }) => type === need.type && (need.providerId === "" || need.providerId === providerId),
+      ),
+  );
 }
 
 function hasInstanceLeft(node: PlacementNode): boolean {
@@ -123,7 +192,13 @@ function noNodeFits(judged: readonly Judged[], request: PlacementRequest): Fault
   const why = [...counts].map(([requirement, count]) => `${count} ${describe(requirement, request)}`).join(", ");
   const onlyRoom = relevant.some(({ failed }) => failed.every((each) => each === "instances" || each === "memory"));
   const of = request.nodeId === "" ? `of ${relevant.length} known` : `"${request.nodeId}"`;
-  return fault(onlyRoom ? Reason.NODE_AT_CAPACITY : Reason.NO_NODE_FITS, `${doing}: no node fits (${of}: ${why})`, {
+  const onlyProviders = relevant.every(({ failed }) => failed.every((each) => each === "providers"));
+  const reason = onlyRoom
+    ? Reason.NODE_AT_CAPACITY
+    : onlyProviders
+      ? Reason.PROVIDER_NOT_FOUND
+      : Reason.NO_NODE_FITS;
+  return fault(reason, `${doing}: no node fits (${of}: ${why})`, {
     subject,
   });
 }
@@ -134,6 +209,10 @@ function describe(requirement: Requirement, request: PlacementRequest): string {
       return "not the wanted one";
     case "available":
       return "not available";
+    case "cordoned":
+      return "cordoned";
+    case "providers":
+      return `without ${[...new Set(request.providers.map(({ providerId, type }) => providerId || `a provider of ${CapabilityTypeSchema.value[type]?.localName.toLowerCase() ?? "that type"}`))].join(", ")}`;
     case "reachable":
       return "cannot be dialled";
     case "version":

@@ -19,9 +19,10 @@ function nodeOf(
     instances = 0,
     memoryBytes = 0,
     sameName = 0,
+    providers = [],
     ...info
   } = fields;
-  return { info: nodeInfoOf({ nodeId, ...info }), state, rebuilding, instances, memoryBytes, sameName };
+  return { info: nodeInfoOf({ nodeId, ...info }), state, rebuilding, instances, memoryBytes, sameName, providers };
 }
 
 function requestOf(fields: Partial<PlacementRequest> = {}): PlacementRequest {
@@ -33,6 +34,7 @@ function requestOf(fields: Partial<PlacementRequest> = {}): PlacementRequest {
     memoryBytes: 64 * MEBIBYTE,
     moduleDigest: DIGEST,
     protocolVersion: 0,
+    providers: [],
     unsharedCount: () => 0,
     ...fields,
   };

@@ -33,8 +33,8 @@ export function nodeFleetService(agent: Agent): ServiceImpl<typeof NodeFleetServ
     keepWitness: ({ copy }, context) => ({ witness: witnesses.keep(required(copy, "copy"), requestIdOf(context)) }),
     claimGeneration: (request, context) => ({ copy: witnesses.claim(request, requestIdOf(context)) }),
     readWitness: ({ instanceId }) => ({ copy: witnesses.read(instanceId) }),
-    dropWitness({ instanceId, generation }, context) {
-      witnesses.drop(instanceId, generation, requestIdOf(context));
+    dropWitness(request, context) {
+      witnesses.drop(request, requestIdOf(context));
       return {};
     },
     async changeWitness(request, context) {

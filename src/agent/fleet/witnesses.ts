@@ -28,11 +28,19 @@ export interface Witnesses {
   ): WitnessCopy;
   /** The whole copy; throws `INSTANCE_NOT_FOUND`. */
   read(instanceId: string): WitnessCopy;
-  /** Drops a copy of this generation or a lower one; another, or none, is left as it is. */
-  drop(instanceId: string, generation: bigint, requestId: string): void;
+  /**
+   * Drops a copy of this generation or a lower one; another, or none, is left as it is. Of an instance that has ended and was placed
+   * anew before, a copy that says stopped stays: an older generation may still come back with its node.
+   */
+  drop(
+    order: { readonly instanceId: string; readonly generation: bigint; readonly instanceEnded: boolean },
+    requestId: string,
+  ): void;
 }
 
 const COPIES_DEFAULT_MAX = 20_000;
+/** Of the oldest copies, so many are looked at when room is wanted. */
+const FORGET_AT_ONCE = 1_000;
 
 /** Reads what the journal holds and goes on from there. */
 export function createWitnesses({ nodeId, journal, onFact, copiesMax = COPIES_DEFAULT_MAX }: WitnessesDeps): Witnesses {
@@ -47,6 +55,14 @@ export function createWitnesses({ nodeId, journal, onFact, copiesMax = COPIES_DE
       name: copy.spec?.name ?? "",
       moduleDigest: copy.spec?.moduleDigest ?? "",
     });
+  /** Makes room by the copies that only say that something was stopped. */
+  const forgetStopped = (): void => {
+    for (const { instanceId, stopped } of [...copies.values()].slice(0, FORGET_AT_ONCE)) {
+      if (!stopped) continue;
+      journal.removeWitness(instanceId);
+      copies.delete(instanceId);
+    }
+  };
   const put = (copy: WitnessCopy, message: string, requestId: string): void => {
     journal.putWitness(copy);
     copies.set(copy.instanceId, copy);
@@ -57,6 +73,7 @@ export function createWitnesses({ nodeId, journal, onFact, copiesMax = COPIES_DE
     list: () => [...copies.values()].toSorted((a, b) => (a.instanceId < b.instanceId ? -1 : 1)).map(reported),
     keep(asked, requestId) {
       const held = copies.get(asked.instanceId);
+      if (held === undefined && copies.size >= copiesMax) forgetStopped();
       if (held === undefined && copies.size >= copiesMax) {
         throw fault(
           Reason.NODE_AT_CAPACITY,
@@ -81,9 +98,13 @@ export function createWitnesses({ nodeId, journal, onFact, copiesMax = COPIES_DE
         subject: instanceId,
       });
     },
-    drop(instanceId, generation, requestId) {
+    drop({ instanceId, generation, instanceEnded }, requestId) {
       const copy = copies.get(instanceId);
       if (copy === undefined || copy.generation > generation) return;
+      if (instanceEnded && copy.generation > 1n) {
+        if (!copy.stopped) put({ ...copy, stopped: true }, "Ended: it is not to be placed again", requestId);
+        return;
+      }
       journal.removeWitness(instanceId);
       copies.delete(instanceId);
       onFact(FactKind.WITNESS_DROPPED, reported(copy), "Copy of the order dropped", requestId);

@@ -35,6 +35,8 @@ export function instanceOrders(deps: ServiceDeps): Handlers {
       const graceMs = request.grace ? durationMs(request.grace) : GRACE_DEFAULT_MS;
       const options = orderOptions(context, graceMs + limits.orderTimeoutMs);
       const order = { instanceId: target.id, ...(request.grace ? { grace: request.grace } : {}) };
+      // The witness first: what is acknowledged as stopped must not be placed anew, whatever becomes of its node.
+      await deps.witnesses.stop(target, options);
       return giveInstanceOrder(deps, {
         target,
         doing: doing("stop", target),

@@ -14,6 +14,7 @@ import type { ModuleStore } from "../modules/module-store.ts";
 import type { AgentClient, NodeAgents } from "../node-agents.ts";
 import type { OrderEcho } from "../order-echo.ts";
 import type { Slots } from "../../rpc/slots.ts";
+import type { WitnessOrders } from "../witness/witness-orders.ts";
 import type { InstanceStarter } from "../start/start-instance.ts";
 
 /** The parts of one control plane. */
@@ -27,6 +28,7 @@ export type ServiceDeps = {
   readonly modules: ModuleStore;
   readonly starter: InstanceStarter;
   readonly echo: OrderEcho;
+  readonly witnesses: WitnessOrders;
   readonly streams: Slots;
   readonly limits: ControlPlaneLimits;
   readonly reportIntervalMs: number;

@@ -3,7 +3,7 @@ import type { Clock } from "../../clock.ts";
 import { isRebuilding, nodeStateAt, type SilencePolicy } from "../fleet-view.ts";
 import type { Fleet } from "../fleet.ts";
 import { instancesByName } from "../fold/instances-by-name.ts";
-import { ledgerSize } from "../fold/ledger.ts";
+import { ledgerSize, ledgerValues } from "../fold/ledger.ts";
 import { hasEnded } from "../instance-life.ts";
 import type { PlacementNode } from "../placement.ts";
 
@@ -59,6 +59,10 @@ export function placementNodes(
       instances: (load?.instances ?? ledgerSize(node.fold.instances)) + ordered.instances,
       memoryBytes: Number(load?.memoryBytes ?? 0n) + ordered.memoryBytes,
       sameName: sameName.get(node.nodeId) ?? 0,
+      providers:
+        node.fold.coverage === undefined
+          ? undefined
+          : [...ledgerValues(node.fold.providers)].map(({ id, type }) => ({ providerId: id, type })),
     };
   });
 }

@@ -45,6 +45,9 @@ export async function reservePlacement(
           return undefined;
         },
       );
+  // Who refused it must go on refusing: another control plane may still be on its way there.
+  const refuser = order.refusedByNodeId;
+  if (refuser !== "" && !homes.includes(refuser)) await ask(refuser, order);
   const answers = await Promise.all(homes.map((home) => ask(home, order)));
   const verdict = verdictOfHomes(answers);
   if (verdict.kind === "decided") return verdict.nodeId;

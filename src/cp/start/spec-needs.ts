@@ -7,6 +7,7 @@ import {
   type Assignment,
   type InstanceSpec,
 } from "../../gen/wasmatrix/v1/instance_pb.ts";
+import type { ProviderNeed } from "../placement.ts";
 import type { NodeInfo } from "../../gen/wasmatrix/v1/node_pb.ts";
 
 /** What a node should have. */
@@ -15,6 +16,8 @@ export type SpecNeeds = {
   readonly protocolVersion: number;
   /** Memory that the instance is counted with. */
   readonly memoryBytes: number;
+  /** What its assignments are carried out by. */
+  readonly providers: readonly ProviderNeed[];
   /** Folders of the node that it is to see. */
   readonly folders: readonly string[];
   /** Variables of the node that it is to see. */
@@ -40,6 +43,7 @@ export function needsOfSpec(spec: InstanceSpec): SpecNeeds {
     protocolVersion: isRestricted ? RESTRICTIONS_VERSION : 0,
     memoryBytes:
       (Number(spec.limits?.memoryMaxBytes ?? 0n) || DEFAULT_MEMORY_BYTES) * (spec.limits?.concurrentCallsMax || 1),
+    providers: spec.assignments.map(({ providerId, type }) => ({ providerId, type })),
     folders: permissions.flatMap((text) => /^fs:(?:read|write):(.+?)(?:::.*)?$/.exec(text)?.[1] ?? []),
     envNames: permissions.flatMap((text) => {
       const name = /^env:(.+)$/.exec(text)?.[1];

@@ -13,8 +13,10 @@ import { placeInstance, type PlacementNode } from "../placement.ts";
 import type { Slots } from "../../rpc/slots.ts";
 import { instanceIdFromKey } from "./instance-id.ts";
 import type { OrdersUnderWay } from "./placement-nodes.ts";
-import { needsOfSpec, unsharedCount } from "./spec-needs.ts";
+import { placementRequestFromSpec } from "./placement-request.ts";
+import { needsOfSpec } from "./spec-needs.ts";
 import { assertSameIdentity, identityFromInstance, identityFromSpec, type StartIdentity } from "./start-identity.ts";
+import { wantsWitness, type WitnessOrders } from "../witness/witness-orders.ts";
 import type { ReservationOrder } from "./reservations.ts";
 import { askForInstance, giveStartOrder, type StartOrderDeps, type StartOutcome } from "./start-order.ts";
 
@@ -29,6 +31,7 @@ export interface InstanceStarter {
 
 /** What starting needs. */
 export type InstanceStarterDeps = StartOrderDeps & {
+  readonly witnesses: WitnessOrders;
   readonly reserve: (order: ReservationOrder, call: CallOptions) => Promise<string | undefined>;
   readonly reader: FleetReader;
   readonly placementNodes: (name: string) => readonly PlacementNode[];
@@ -91,19 +94,11 @@ export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarte
     if (found) return alreadyStarted(found, start.identity);
     const module = await deps.modules.resolve(request.module);
     assertDigest(spec.moduleDigest, module.digest, "module");
+    const whole = { ...spec, moduleDigest: module.digest };
     const { nodeId, nodeLabels: labels } = request;
-    const needs = needsOfSpec(spec);
-    const candidates = placeInstance(deps.placementNodes(spec.name), {
-      instanceId,
-      nodeId,
-      labels,
-      kinds: module.kinds,
-      memoryBytes: needs.memoryBytes,
-      moduleDigest: module.digest,
-      protocolVersion: needs.protocolVersion,
-      unsharedCount: (info) => unsharedCount(info, needs),
-    }).slice(0, CANDIDATES_MAX);
-    return orderFirst({ ...start, spec: { ...spec, moduleDigest: module.digest } }, candidates);
+    const wanted = placementRequestFromSpec(instanceId, whole, { nodeId, labels, kinds: module.kinds });
+    const candidates = placeInstance(deps.placementNodes(spec.name), wanted).slice(0, CANDIDATES_MAX);
+    return orderFirst({ ...start, spec: whole }, candidates);
   }
 
   /** Looks where a start of this key may be that no report has told of: nodes that are rebuilding, or that took an order and fell silent. */
@@ -132,7 +127,7 @@ export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarte
     for (const candidate of candidates) {
       const nodeId = await reserved(start, candidate, refusedByNodeId);
       refusedByNodeId = nodeId;
-      const outcome = await orderOne(start, nodeId);
+      const outcome = await orderWitnessed(start, nodeId);
       if (outcome.kind === "started") return outcome;
       if (outcome.kind === "unclear") {
         rememberUnclear(instanceId, nodeId);
@@ -158,12 +153,32 @@ export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarte
     throw unsureFault(instanceId, "nodes that would remember it are silent");
   }
 
-  async function orderOne({ instanceId, spec, call }: Start, nodeId: string): Promise<StartOutcome> {
+  /** Orders it, with a witness if it is to survive its node; a copy of an order that was not taken goes again. */
+  async function orderWitnessed(start: Start, nodeId: string): Promise<StartOutcome> {
+    const { instanceId, spec, call } = start;
+    if (!wantsWitness(spec)) return orderOne(start, nodeId, "");
+    const witnessNodeId = await deps.witnesses.keep({ instanceId, nodeId, spec }, call);
+    const dropped = (): Promise<void> => deps.witnesses.drop(instanceId, witnessNodeId, call);
+    try {
+      const outcome = await orderOne(start, nodeId, witnessNodeId);
+      if (outcome.kind === "passed-over") await dropped();
+      return outcome;
+    } catch (error) {
+      await dropped();
+      throw error;
+    }
+  }
+
+  async function orderOne(
+    { instanceId, spec, call }: Start,
+    nodeId: string,
+    witnessNodeId: string,
+  ): Promise<StartOutcome> {
     const ended = deps.underWay.begin(nodeId, needsOfSpec(spec).memoryBytes);
     try {
       return await deps.echo.afterReport(
         instanceId,
-        () => giveStartOrder(deps, { instanceId, nodeId, spec }, call),
+        () => giveStartOrder(deps, { instanceId, nodeId, spec, witnessNodeId }, call),
         (outcome) => (outcome.kind === "started" ? outcome.instance : undefined),
       );
     } finally {

@@ -17,6 +17,10 @@ export type StartOutcome =
 export type StartOrder = {
   readonly instanceId: string;
   readonly nodeId: string;
+  /** Default 1. */
+  readonly generation?: bigint;
+  /** The node that keeps a copy of the order; none if missing. */
+  readonly witnessNodeId?: string;
   /** With the module's digest filled in. */
   readonly spec: InstanceSpec;
 };
@@ -69,6 +73,8 @@ export async function askForInstance(
 
 /** Refusals that say something of the node, not of the order. */
 const ANOTHER_NODE_MAY: ReadonlySet<Reason> = new Set([
+  Reason.NODE_CORDONED,
+  Reason.GENERATION_SUPERSEDED,
   Reason.NODE_AT_CAPACITY,
   Reason.NODE_UNREACHABLE,
   Reason.SHUTTING_DOWN,
@@ -102,12 +108,12 @@ class UndeliverableModule extends Error {
 
 async function send(
   deps: StartOrderDeps,
-  { instanceId, nodeId, spec }: StartOrder,
+  { instanceId, nodeId, spec, generation = 1n, witnessNodeId = "" }: StartOrder,
   call: CallOptions,
 ): Promise<StartOutcome> {
   const doing = `Cannot start instance "${instanceId}"`;
   const { instance, alreadyStarted } = await deps.agents.order(nodeId, doing, (agent) =>
-    agent.startInstance({ instanceId, generation: 1n, spec }, { ...call, timeoutMs: deps.startTimeoutMs }),
+    agent.startInstance({ instanceId, generation, spec, witnessNodeId }, { ...call, timeoutMs: deps.startTimeoutMs }),
   );
   if (!instance)
     throw fault(Reason.INTERNAL, `${doing}: node "${nodeId}" answered without an instance`, { subject: nodeId });
@@ -123,7 +129,8 @@ async function afterUnclear(
 ): Promise<StartOutcome> {
   try {
     const instance = await askForInstance(deps, order, call);
-    if (instance) return { kind: "started", instance, alreadyStarted: false };
+    if (instance && instance.generation >= (order.generation ?? 1n))
+      return { kind: "started", instance, alreadyStarted: false };
   } catch (error) {
     return { kind: "unclear", why: isFault(error) ? error : why };
   }
