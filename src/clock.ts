@@ -32,10 +32,25 @@ export const systemClock: Clock = {
 export const systemEntropy: Entropy = {
   fraction: () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32,
   hex(bytes) {
-    const random = crypto.getRandomValues(new Uint8Array(bytes));
-    return Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    let text = "";
+    for (let left = bytes; left > 0; left--) text += HEX[randomByte()];
+    return text;
   },
 };
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** Drawn in advance: a draw costs far more than its bytes, and every request needs an id. */
+let drawn = new Uint8Array(0);
+let drawnUsed = 0;
+
+function randomByte(): number {
+  if (drawnUsed === drawn.length) {
+    drawn = crypto.getRandomValues(new Uint8Array(1_024));
+    drawnUsed = 0;
+  }
+  return drawn[drawnUsed++] ?? 0;
+}
 
 /** Resolves after `delayMs`, or at once when `signal` aborts. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {

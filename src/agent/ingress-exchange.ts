@@ -134,7 +134,8 @@ async function pump(body: AsyncIterator<Uint8Array>, response: ServerResponse, s
 
 /** Trailers go out only where the body is chunked. A name or value that HTTP does not have throws, and cuts the connection. */
 function addTrailers(response: ServerResponse, trailers: HttpHeaders | undefined): void {
-  const passedOn = trailerFields(trailers ?? []);
+  if (trailers === undefined) return;
+  const passedOn = trailerFields(trailers);
   if (passedOn.length > 0) response.addTrailers(passedOn);
 }
 

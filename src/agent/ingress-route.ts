@@ -45,7 +45,7 @@ export function clientView(request: {
   return { authority: gatewayHost, prefix: nameFromHost(gatewayHost) === undefined ? prefix : undefined };
 }
 
-/** Headers of a request that go on to the guest: all but those that concern one connection only, and our own. */
+/** Headers of a request that go on to the guest: all but those that concern one connection only, and our own. `added` come last, in lower case. */
 export function forwardedHeaders(
   rawHeaders: readonly string[],
   added: readonly (readonly [string, string])[],
@@ -54,34 +54,43 @@ export function forwardedHeaders(
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     headers.push([(rawHeaders[index] ?? "").toLowerCase(), rawHeaders[index + 1] ?? ""]);
   }
-  const dropped = new Set([
-    ...hopByHopHeaders(connectionOf(headers)),
-    ...added.map(([name]) => name),
-    INSTANCE_HEADER,
-    // Only the ingress knows how the client saw the instance.
-    "x-forwarded-prefix",
-  ]);
-  return [...headers.filter(([name]) => !dropped.has(name)), ...added];
+  const dropped = hopByHopHeaders(connectionOf(headers));
+  const isOurs = (name: string): boolean => OUR_HEADERS.has(name) || added.some(([other]) => other === name);
+  return [...headers.filter(([name]) => !dropped.has(name) && !isOurs(name)), ...added];
 }
+
+/** Only the ingress knows how the client saw the instance, and which one it asked for is no matter of the guest's. */
+const OUR_HEADERS: ReadonlySet<string> = new Set([INSTANCE_HEADER, "x-forwarded-prefix"]);
 
 /** Headers of a guest's response that go on to the client. */
 export function responseHeaders(
   headers: readonly (readonly [string, string])[],
 ): readonly (readonly [string, string])[] {
-  const dropped = new Set(hopByHopHeaders(connectionOf(headers)));
+  const dropped = hopByHopHeaders(connectionOf(headers));
   return headers.filter(([name]) => !dropped.has(name.toLowerCase()));
 }
 
 /** Trailers that go on, in either direction: none that say where a message ends or goes (RFC 9110, section 6.5.1). */
 export function trailerFields(trailers: readonly (readonly [string, string])[]): [name: string, value: string][] {
-  const dropped = new Set([...hopByHopHeaders(""), "content-length", "host", "set-cookie", "authorization"]);
-  return trailers.flatMap(([name, value]) => (dropped.has(name.toLowerCase()) ? [] : [[name, value]]));
+  const dropped = hopByHopHeaders("");
+  return trailers.flatMap(([name, value]) => {
+    const lowered = name.toLowerCase();
+    return dropped.has(lowered) || NEVER_TRAILERS.has(lowered) ? [] : [[name, value]];
+  });
 }
 
+const NEVER_TRAILERS: ReadonlySet<string> = new Set(["content-length", "host", "set-cookie", "authorization"]);
+
 function connectionOf(headers: readonly (readonly [string, string])[]): string {
-  const values = headers.filter(([name]) => name.toLowerCase() === "connection").map(([, value]) => value);
-  return values.join(",");
+  let values = "";
+  for (const [name, value] of headers) {
+    if (name.length === CONNECTION.length && name.toLowerCase() === CONNECTION)
+      values += values === "" ? value : `,${value}`;
+  }
+  return values;
 }
+
+const CONNECTION = "connection";
 
 /** The path of a request line; a proxy's absolute form is cut down to it. */
 function originForm(url: string): string {
