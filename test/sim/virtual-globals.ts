@@ -7,11 +7,11 @@ import { createHash } from "node:crypto";
 import type { Random } from "./random.ts";
 import type { Timeline } from "./timeline.ts";
 
-const realSetImmediate = setImmediate;
+const nextTick = process.nextTick.bind(process);
 
 /** Lets every promise that can settle without time or I/O do so. */
 export function settlePromises(): Promise<void> {
-  return new Promise((resolve) => void realSetImmediate(resolve));
+  return new Promise((resolve) => void nextTick(resolve));
 }
 
 /** Replaces the globals; the function returned puts them back. */
