@@ -53,7 +53,7 @@ export function createGuestRights(node: {
   };
 }
 
-/** Whether assignments of the type are carried out in the guest's own thread. */
+/** Whether assignments of the type are carried out in the guest's own thread; those for HTTP are where a WASIX program opens sockets. */
 export function isLocal(type: CapabilityType): boolean {
-  return type === "files" || type === "environment";
+  return type === "files" || type === "environment" || type === "http";
 }

@@ -25,7 +25,20 @@ export type LocalShares = {
  * is spelled: a granted link must lead into a shared folder, a denied one denies what it leads to and itself.
  */
 export function localRightsFromGrants(grants: readonly Grant[], shares: LocalShares): LocalRights {
-  return { folders: foldersFrom(grants, shares), env: envFrom(grants, shares) };
+  return {
+    folders: foldersFrom(grants, shares),
+    env: envFrom(grants, shares),
+    ...(mayOpenSockets(grants) ? { sockets: true } : {}),
+  };
+}
+
+/** See `LocalRights.sockets`. */
+function mayOpenSockets(grants: readonly Grant[]): boolean {
+  const http = grants.filter((grant) => grant.type === "http");
+  return (
+    http.some((grant) => grant.permissions.includes("http:request")) &&
+    http.every((grant) => grant.deniedPermissions.length === 0)
+  );
 }
 
 type Access = "read" | "write";

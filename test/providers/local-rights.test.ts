@@ -241,3 +241,25 @@ describe("the environment", () => {
     expect(refusal([env(["env:__proto__"])], shares, Reason.NOT_SHARED)).toContain("does not share");
   });
 });
+
+describe("sockets", () => {
+  const http = (permissions: readonly string[], deniedPermissions: readonly string[] = []): Grant => ({
+    ...files(permissions, deniedPermissions),
+    providerId: "http",
+    type: "http",
+  });
+  const sockets = (...grants: readonly Grant[]): boolean => localRightsFromGrants(grants, node()).sockets === true;
+
+  it("are granted by http:request, and by nothing less", () => {
+    expect(sockets(http(["http:request"]))).toBe(true);
+    expect(sockets(http(["http:domain:example.com"]))).toBe(false);
+    expect(sockets(http(["http:domain:127.0.0.1"]), env([]))).toBe(false);
+    expect(sockets()).toBe(false);
+  });
+
+  it("are denied by any denial of HTTP, for a connection cannot be told by its domain", () => {
+    expect(sockets(http(["http:request"], ["http:domain:example.com"]))).toBe(false);
+    expect(sockets(http(["http:request"]), http([], ["http:request"]))).toBe(false);
+    expect(sockets(http(["http:request"]), files([], ["fs:read:/srv/a"]))).toBe(true);
+  });
+});
