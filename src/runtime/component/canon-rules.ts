@@ -14,14 +14,15 @@ export function assertLift(
   core: CoreExport | undefined,
 ): void {
   const needs = needsOf(types, type);
-  if (needs.memory && options.memory === undefined) throw malformed("a lifted function names no memory, which its type needs");
+  if (needs.memory && options.memory === undefined)
+    throw malformed("a lifted function names no memory, which its type needs");
   if (needs.allocatesParams && options.realloc === undefined)
     throw malformed("a lifted function names no realloc, which its parameters need");
   if (core?.type === undefined) return;
   const expected = { parameters: needs.flatParams ?? ["i32"], results: needs.flatResult ?? ["i32"] };
   if (!isSame(core.type.parameters, expected.parameters) || !isSame(core.type.results, expected.results))
     throw malformed(
-      `core function "${core.name}" is (${core.type.parameters}) -> (${core.type.results}), lifting it needs (${expected.parameters}) -> (${expected.results})`,
+      `core function "${core.name}" is ${signature(core.type.parameters, core.type.results)}, lifting it needs ${signature(expected.parameters, expected.results)}`,
     );
 }
 
@@ -29,12 +30,16 @@ export function assertLift(
 export function assertLower(types: TypeTable, type: number, options: CanonOptionsAst): void {
   const needs = needsOf(types, type);
   if (options.postReturn !== undefined) throw malformed("a lowered function has a post-return");
-  if (needs.memory && options.memory === undefined) throw malformed("a lowered function names no memory, which its type needs");
+  if (needs.memory && options.memory === undefined)
+    throw malformed("a lowered function names no memory, which its type needs");
   if (needs.allocatesResult && options.realloc === undefined)
     throw malformed("a lowered function names no realloc, which its result needs");
 }
 
-function needsOf(types: TypeTable, index: number): {
+function needsOf(
+  types: TypeTable,
+  index: number,
+): {
   readonly memory: boolean;
   readonly allocatesParams: boolean;
   readonly allocatesResult: boolean;
@@ -58,4 +63,8 @@ function needsOf(types: TypeTable, index: number): {
 
 function isSame(a: readonly ValueType[], b: readonly ValueType[]): boolean {
   return a.length === b.length && a.every((type, index) => type === b[index]);
+}
+
+function signature(parameters: readonly ValueType[], results: readonly ValueType[]): string {
+  return `(${parameters.join(", ")}) -> (${results.join(", ")})`;
 }

@@ -66,7 +66,9 @@ function casesCodec(payloads: readonly (Codec | undefined)[], form: CaseForm): C
   const { flat: joined } = layout;
   const count = payloads.length;
   // Where a case's core values are of the very types that all cases share, nothing needs to be converted.
-  const isPlain = payloads.map((payload) => payload?.flat?.every((type, index) => type === joined?.[index + 1]) ?? true);
+  const isPlain = payloads.map(
+    (payload) => payload?.flat?.every((type, index) => type === joined?.[index + 1]) ?? true,
+  );
 
   function known(index: number): number {
     if (index >= count) throw new Trap(`case ${index} of a type that has ${count}`);

@@ -27,6 +27,7 @@ export type Codec = {
 
 /** The error for a value that a host function or caller gives and that is none of the type. */
 export function notOfType(type: string, value: unknown): TypeError {
-  const given = value === null ? "null" : typeof value === "object" ? Object.prototype.toString.call(value) : typeof value;
+  const given =
+    value === null ? "null" : typeof value === "object" ? Object.prototype.toString.call(value) : typeof value;
   return new TypeError(`a value for ${type} is ${given}`);
 }

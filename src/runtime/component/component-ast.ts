@@ -64,7 +64,9 @@ export type TypeAst =
   | { readonly kind: "resource"; readonly destructor?: number };
 
 /** One line of an instance type. */
-export type Declaration = Extract<Definition, { kind: "core-type" | "type" | "alias-export" | "alias-outer" }> | ExportDeclaration;
+export type Declaration =
+  | Extract<Definition, { kind: "core-type" | "type" | "alias-export" | "alias-outer" }>
+  | ExportDeclaration;
 
 /** An export that an instance type promises. */
 export type ExportDeclaration = { readonly kind: "declare"; readonly name: string; readonly type: ExternType };

@@ -108,7 +108,9 @@ export class InstanceState {
 
 /** The instances that a call from `caller` to `callee` enters: those around `callee` that are not around `caller`. */
 export function enteredInstances(callee: InstanceState, caller: InstanceState | undefined): readonly InstanceState[] {
-  return caller === undefined ? callee.lineage : callee.lineage.filter((instance) => !caller.lineage.includes(instance));
+  return caller === undefined
+    ? callee.lineage
+    : callee.lineage.filter((instance) => !caller.lineage.includes(instance));
 }
 
 /** Begins a call. Throws the failure that ended the component, or a `Trap` if one of the instances has a call already. */

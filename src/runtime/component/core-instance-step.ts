@@ -6,7 +6,9 @@ import type { CoreRef } from "./component-plan.ts";
 import { type CoreInstanceEntity, coreInstanceAt, type Entity, type Scope } from "./entity.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 
-const SORT_OF_KIND: Readonly<Record<ExternKind, "core-func" | "core-table" | "core-memory" | "core-global" | "core-tag">> = {
+const SORT_OF_KIND: Readonly<
+  Record<ExternKind, "core-func" | "core-table" | "core-memory" | "core-global" | "core-tag">
+> = {
   function: "core-func",
   table: "core-table",
   memory: "core-memory",

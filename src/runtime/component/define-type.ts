@@ -6,7 +6,11 @@ import { resourceAt, type Scope, type TypeEntity, typeAt } from "./entity.ts";
 import type { PlanBuilder } from "./plan-builder.ts";
 
 /** What a type definition means in `scope`. Resource types are the caller's: only components may define them. */
-export function typeEntity(builder: PlanBuilder, scope: Scope, type: Exclude<TypeAst, { kind: "resource" }>): TypeEntity {
+export function typeEntity(
+  builder: PlanBuilder,
+  scope: Scope,
+  type: Exclude<TypeAst, { kind: "resource" }>,
+): TypeEntity {
   switch (type.kind) {
     case "value":
       return { kind: "value", type: valueType(builder, scope, type.value) };

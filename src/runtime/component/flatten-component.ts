@@ -147,7 +147,8 @@ function instantiated(
   const args = named(flattening, scope, definition.args);
   return flattenComponent(flattening, nested.component, nested.scope, ({ name, type }) => {
     const entity = args.get(name.name);
-    if (entity?.sort !== type.sort) throw malformed(`a nested component imports ${type.sort} "${name.name}" and does not get it`);
+    if (entity?.sort !== type.sort)
+      throw malformed(`a nested component imports ${type.sort} "${name.name}" and does not get it`);
     return entity;
   });
 }

@@ -28,7 +28,8 @@ export function handleCodec(kind: "own" | "borrow", index: number, resource: Pla
 function liftOwn(cx: Crossing, number: number, index: number, resource: PlanResource): unknown {
   const handle = cx.instance.handles.get(number, index);
   if (!handle.isOwn) throw new Trap(`handle ${number} is borrowed and cannot be given away`);
-  if (handle.lentToCall === cx.component.callNumber) throw new Trap(`handle ${number} is lent and given away in one call`);
+  if (handle.lentToCall === cx.component.callNumber)
+    throw new Trap(`handle ${number} is lent and given away in one call`);
   cx.instance.handles.remove(number, index);
   return resource.kind === "host" ? handle.representation : guestResource(cx, handle, true);
 }

@@ -13,7 +13,8 @@ export function importEntity(builder: PlanBuilder, scope: Scope, name: ExternNam
   switch (type.sort) {
     case "instance": {
       const declared = typeAt(scope, type.type);
-      if (declared.kind !== "instance") throw malformed(`import "${spelled}" is an instance, but type ${type.type} is none of one`);
+      if (declared.kind !== "instance")
+        throw malformed(`import "${spelled}" is an instance, but type ${type.type} is none of one`);
       return {
         sort: "instance",
         instance: { exports: declaredExports(builder, declared, name.implements ?? spelled) },
@@ -32,7 +33,7 @@ export function importEntity(builder: PlanBuilder, scope: Scope, name: ExternNam
 function declaredEntity(builder: PlanBuilder, scope: Scope, iface: string, name: string, type: ExternType): Entity {
   if (type.sort === "func")
     return { sort: "func", func: builder.hostFunction(iface, name, functionTypeAt(scope, type.type)) };
-  if (type.sort !== "type") throw unsupported(`"${name}" of interface "${iface}", which is a ${type.sort},`);
+  if (type.sort !== "type") throw unsupported(`"${name}" of interface "${iface}", which is a ${type.sort}`);
   if (type.equals !== undefined) return { sort: "type", type: typeAt(scope, type.equals) };
   return {
     sort: "type",
@@ -62,7 +63,8 @@ function declaredExports(
         break;
       case "alias-export": {
         const entity = instanceAt(scope, declaration.instance).exports.get(declaration.name);
-        if (entity?.sort !== declaration.sort) throw malformed(`an instance type aliases "${declaration.name}", which is not there`);
+        if (entity?.sort !== declaration.sort)
+          throw malformed(`an instance type aliases "${declaration.name}", which is not there`);
         scope.add(entity);
         break;
       }

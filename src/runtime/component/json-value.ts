@@ -38,7 +38,8 @@ export type CalledFunction = {
  */
 export function valuesFromJson({ plan, type, name }: CalledFunction, args: readonly unknown[]): unknown[] {
   const { params, result } = functionType(plan, type);
-  if (result !== undefined && hasHandle(plan, result)) throw refused(name, "", "it returns a resource, which JSON cannot carry");
+  if (result !== undefined && hasHandle(plan, result))
+    throw refused(name, "", "it returns a resource, which JSON cannot carry");
   if (args.length !== params.length) {
     const takes = params.length === 1 ? "1 argument" : `${params.length} arguments`;
     const names = params.length === 0 ? "" : ` (${params.map((param) => param.name).join(", ")})`;
@@ -141,7 +142,9 @@ function listFromJson(plan: Types, type: Extract<WitType, { kind: "list" }>, giv
   const { element, length } = type;
   if (typeAt(plan, element).kind !== "u8") {
     const expected = length === undefined ? "an array" : `an array of ${length}`;
-    return arrayOf(given, path, expected, length).map((item, index) => fromJson(plan, element, item, `${path}[${index}]`));
+    return arrayOf(given, path, expected, length).map((item, index) =>
+      fromJson(plan, element, item, `${path}[${index}]`),
+    );
   }
   const bytes = typeof given === "string" ? bytesFromText(given, path) : bytesFromArray(given, path);
   if (length !== undefined && bytes.length !== length) throw new Mismatch(path, `${length} bytes`, given);
@@ -161,11 +164,17 @@ function bytesFromArray(given: unknown, path: string): Uint8Array {
   return Uint8Array.from(items, Number);
 }
 
-function recordFromJson(plan: Types, type: Extract<WitType, { kind: "record" }>, given: unknown, path: string): unknown {
+function recordFromJson(
+  plan: Types,
+  type: Extract<WitType, { kind: "record" }>,
+  given: unknown,
+  path: string,
+): unknown {
   const expected = `an object with ${listed(type.fields.map(({ name }) => name))}`;
   if (!isObject(given)) throw new Mismatch(path, expected, given);
   const unknown = Object.keys(given).find((key) => !type.fields.some(({ name }) => name === key));
-  if (unknown !== undefined) throw new Mismatch(`${path}.${shortened(unknown)}`, `no such field (${expected})`, given[unknown]);
+  if (unknown !== undefined)
+    throw new Mismatch(`${path}.${shortened(unknown)}`, `no such field (${expected})`, given[unknown]);
   const record: Record<string, unknown> = {};
   for (const { name, type: field } of type.fields)
     record[name] = fromJson(plan, field, Object.hasOwn(given, name) ? given[name] : undefined, `${path}.${name}`);
@@ -263,7 +272,8 @@ function described(given: unknown): string {
   if (given === null) return "null";
   if (Array.isArray(given)) return `an array of ${given.length}`;
   if (typeof given === "object") return "an object";
-  return `${typeof given} ${shortened(JSON.stringify(given) ?? String(given))}`;
+  if (typeof given === "string") return `string ${shortened(JSON.stringify(given))}`;
+  return typeof given === "number" || typeof given === "boolean" ? `${typeof given} ${given}` : `a ${typeof given}`;
 }
 
 function refused(name: string, subject: string, problem: string): Error {

@@ -19,7 +19,10 @@ export type LiftedFunction = {
  * A function that takes and gives WIT values. It gives a promise exactly if `maySuspend`. `caller`: the component
  * instance that calls it, `undefined` for the host. Throws, or rejects with, what ended the guest.
  */
-export function bindLifted(lifted: LiftedFunction, caller: InstanceState | undefined): (...values: unknown[]) => unknown {
+export function bindLifted(
+  lifted: LiftedFunction,
+  caller: InstanceState | undefined,
+): (...values: unknown[]) => unknown {
   const entered = enteredInstances(lifted.cx.instance, caller);
   return lifted.maySuspend ? suspendingCall(lifted, entered, caller === undefined) : plainCall(lifted, entered);
 }
@@ -68,15 +71,13 @@ function suspendingCall(
     new Promise((resolve, reject) => {
       const before = component.abandon;
       component.abandon ??= reject;
+      const settle = (how: () => void): void => {
+        component.abandon = before;
+        how();
+      };
       carryOut(values).then(
-        (result) => {
-          component.abandon = before;
-          resolve(result);
-        },
-        (error: unknown) => {
-          component.abandon = before;
-          reject(error);
-        },
+        (result) => settle(() => resolve(result)),
+        (error: unknown) => settle(() => reject(error)),
       );
     });
 }

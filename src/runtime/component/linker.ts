@@ -1,7 +1,13 @@
 /** Carries out the steps of a plan. */
 import type { CoreValue } from "./codec.ts";
 import { codecTable } from "./codec-table.ts";
-import { type ComponentPlan, type CoreRef, type FunctionRef, type PlanStep, WORLD_INTERFACE } from "./component-plan.ts";
+import {
+  type ComponentPlan,
+  type CoreRef,
+  type FunctionRef,
+  type PlanStep,
+  WORLD_INTERFACE,
+} from "./component-plan.ts";
 import { type ComponentState, enter, enteredInstances, type InstanceState, leave } from "./component-state.ts";
 import type { HostInterfaces } from "./component-value.ts";
 import { Crossing, GuestMemory } from "./crossing.ts";
@@ -71,7 +77,8 @@ export function createLinker({ plan, modules, interfaces, hosts, component, inst
     const item = coreItem(ref);
     const before = memories.get(item);
     if (before !== undefined) return before;
-    if (!(item instanceof WebAssembly.Memory)) throw new TypeError("a core module does not export a memory that the plan names");
+    if (!(item instanceof WebAssembly.Memory))
+      throw new TypeError("a core module does not export a memory that the plan names");
     const memory = new GuestMemory(item);
     memories.set(item, memory);
     return memory;

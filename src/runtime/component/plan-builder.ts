@@ -38,7 +38,10 @@ export interface PlanBuilder {
   addCoreInstance(step: Extract<PlanStep, { kind: "core-instance" }>): number;
   addLift(step: Extract<PlanStep, { kind: "lift" }>): number;
   addTrampoline(step: Exclude<PlanStep, { kind: "lift" | "core-instance" }>): number;
-  finish(sides: { readonly imports: readonly PlanInterface[]; readonly exports: readonly PlanInterface[] }): ComponentPlan;
+  finish(sides: {
+    readonly imports: readonly PlanInterface[];
+    readonly exports: readonly PlanInterface[];
+  }): ComponentPlan;
 }
 
 /** Starts a plan for a component with `moduleCount` core modules. */
@@ -71,7 +74,9 @@ export function createPlanBuilder(moduleCount: number): PlanBuilder {
     evaluated(count = 1) {
       evaluated += count;
       if (evaluated > EVALUATED_MAX)
-        throw malformed(`instantiating it takes more than ${EVALUATED_MAX} definitions, nested components counted each time`);
+        throw malformed(
+          `instantiating it takes more than ${EVALUATED_MAX} definitions, nested components counted each time`,
+        );
     },
     addResource: (resource) => resources.push(resource) - 1,
     hostFunction: (iface, name, type) => ({
@@ -90,7 +95,8 @@ export function createPlanBuilder(moduleCount: number): PlanBuilder {
     },
     instanceNumber,
     addCoreInstance(step) {
-      if (coreInstances >= CORE_INSTANCES_MAX) throw malformed(`it makes more than ${CORE_INSTANCES_MAX} core instances`);
+      if (coreInstances >= CORE_INSTANCES_MAX)
+        throw malformed(`it makes more than ${CORE_INSTANCES_MAX} core instances`);
       steps.push(step);
       moduleUses[step.module] = (moduleUses[step.module] ?? 0) + 1;
       return coreInstances++;

@@ -88,7 +88,9 @@ export function readExternType(reader: WasmReader): ExternType {
 export function readLabel(reader: WasmReader): string {
   const name = reader.name();
   if (!LABEL.test(name))
-    throw malformed(`${JSON.stringify(name.slice(0, 60))} is no name for a part of a type (before byte ${reader.offset})`);
+    throw malformed(
+      `${JSON.stringify(name.slice(0, 60))} is no name for a part of a type (before byte ${reader.offset})`,
+    );
   return name;
 }
 

@@ -74,7 +74,8 @@ function readDeclaration(reader: WasmReader, budget: ReadBudget, code: number): 
       return { kind: "type", type: readType(reader, budget) };
     case 0x02: {
       const alias = readAlias(reader);
-      if (alias.kind === "alias-core-export") throw malformed(`a type aliases a core export (before byte ${reader.offset})`);
+      if (alias.kind === "alias-core-export")
+        throw malformed(`a type aliases a core export (before byte ${reader.offset})`);
       return alias;
     }
     case 0x04:
@@ -95,7 +96,8 @@ function readFunction(reader: WasmReader, budget: ReadBudget): FunctionAst {
   const params = readLabelled(reader, budget);
   const form = reader.byte();
   if (form === 0x00) return { params, result: readUse(reader, budget) };
-  if (form !== 0x01 || reader.byte() !== 0x00) throw malformed(`a function has named results (before byte ${reader.offset})`);
+  if (form !== 0x01 || reader.byte() !== 0x00)
+    throw malformed(`a function has named results (before byte ${reader.offset})`);
   return { params };
 }
 
@@ -120,8 +122,7 @@ function readPrimitive(reader: WasmReader): PrimitiveKind {
   const code = reader.byte();
   if (code === ERROR_CONTEXT) throw asynchronous("error-context");
   const primitive = PRIMITIVES[code];
-  if (primitive === undefined)
-    throw malformed(`type 0x${code.toString(16)} is unknown (before byte ${reader.offset})`);
+  if (primitive === undefined) throw malformed(`type 0x${code.toString(16)} is unknown (before byte ${reader.offset})`);
   return primitive;
 }
 
@@ -149,7 +150,8 @@ function readValueType(reader: WasmReader, budget: ReadBudget): ValueTypeAst {
       return { kind: "tuple", items: nonEmpty(reader.vector(use), reader) };
     case 0x6e: {
       const names = readNames(reader, budget);
-      if (names.length > FLAGS_MAX) throw malformed(`flags have more than ${FLAGS_MAX} names (before byte ${reader.offset})`);
+      if (names.length > FLAGS_MAX)
+        throw malformed(`flags have more than ${FLAGS_MAX} names (before byte ${reader.offset})`);
       return { kind: "flags", names };
     }
     case 0x6d:

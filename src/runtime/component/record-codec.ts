@@ -48,7 +48,8 @@ export function tupleCodec(codecs: readonly Codec[], placed: Placed): Codec {
     lift: (cx, flat, at) => items.map(({ codec, flatOffset }) => codec.lift(cx, flat, at + flatOffset)),
     lower(cx, flat, at, value) {
       const tuple = array(items.length, value);
-      for (const [index, { codec, flatOffset }] of items.entries()) codec.lower(cx, flat, at + flatOffset, tuple[index]);
+      for (const [index, { codec, flatOffset }] of items.entries())
+        codec.lower(cx, flat, at + flatOffset, tuple[index]);
     },
   };
 }
@@ -76,7 +77,9 @@ export function flagsCodec(names: readonly string[]): Codec {
     heapBytes: OBJECT_HEAP_BYTES + names.length * 8,
     load(cx, ptr) {
       const { view } = cx.memory;
-      return lifted(sizeBytes === 1 ? view.getUint8(ptr) : sizeBytes === 2 ? view.getUint16(ptr, true) : view.getInt32(ptr, true));
+      return lifted(
+        sizeBytes === 1 ? view.getUint8(ptr) : sizeBytes === 2 ? view.getUint16(ptr, true) : view.getInt32(ptr, true),
+      );
     },
     store(cx, ptr, value) {
       const { view } = cx.memory;

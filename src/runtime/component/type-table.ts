@@ -72,7 +72,8 @@ export function createTypeTable(): TypeTable {
       return types.push(type) - 1;
     },
     internFunction(type) {
-      if (type.result !== undefined && factsOf(type.result).hasBorrow) throw malformed("a function returns a borrowed handle");
+      if (type.result !== undefined && factsOf(type.result).hasBorrow)
+        throw malformed("a function returns a borrowed handle");
       for (const { type: param } of type.params) factsOf(param);
       const key = `func ${JSON.stringify(type)}`;
       const before = known.get(key);

@@ -28,7 +28,9 @@ export function worldText(plan: ComponentPlan): string {
  * The functions that a caller can name, with their types: `example:calc/ops@0.1.0#add`, `func(a: u32, b: u32) -> u32`.
  * Functions of the world itself have bare names.
  */
-export function exportedFunctionTexts(plan: ComponentPlan): readonly { readonly name: string; readonly type: string }[] {
+export function exportedFunctionTexts(
+  plan: ComponentPlan,
+): readonly { readonly name: string; readonly type: string }[] {
   const writer = createTypeWriter(plan);
   return plan.exports.flatMap((item) =>
     item.functions.map(({ name, type }) => ({
@@ -81,7 +83,9 @@ function createInterfaceWriter(plan: ComponentPlan): InterfaceWriter {
 function worldLines(items: readonly PlanInterface[], word: "import" | "export", writer: InterfaceWriter): string[] {
   return items.flatMap((item) => {
     if (item.name === WORLD_INTERFACE)
-      return writer.body(item).map((line) => (/^(?:use|type|record|variant|enum|flags) /.test(line) ? line : `${word} ${line}`));
+      return writer
+        .body(item)
+        .map((line) => (/^(?:use|type|record|variant|enum|flags) /.test(line) ? line : `${word} ${line}`));
     if (splitName(item.name) !== undefined) return [`${word} ${item.name};`];
     return [`${word} ${identifier(item.name)}: interface {\n${indented(writer.body(item))}\n}`];
   });
@@ -106,7 +110,9 @@ function resourceText(
     const text = functionText(plan, writer, type, names, form === "method" ? 1 : 0);
     return [`${identifier(short)}: ${form === "static" ? "static " : ""}${text};`];
   });
-  return lines.length === 0 ? `resource ${identifier(resource)};` : `resource ${identifier(resource)} {\n${indented(lines)}\n}`;
+  return lines.length === 0
+    ? `resource ${identifier(resource)};`
+    : `resource ${identifier(resource)} {\n${indented(lines)}\n}`;
 }
 
 function functionText(plan: ComponentPlan, writer: TypeWriter, type: number, names: TypeNames, skip = 0): string {

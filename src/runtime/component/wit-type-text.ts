@@ -121,7 +121,10 @@ export function createTypeWriter(plan: Pick<ComponentPlan, "types">): TypeWriter
   };
 }
 
-function resultText(type: { readonly ok?: TypeIndex; readonly err?: TypeIndex }, part: (index: TypeIndex) => string): string {
+function resultText(
+  type: { readonly ok?: TypeIndex; readonly err?: TypeIndex },
+  part: (index: TypeIndex) => string,
+): string {
   if (type.err === undefined) return type.ok === undefined ? "result" : `result<${part(type.ok)}>`;
   return `result<${type.ok === undefined ? "_" : part(type.ok)}, ${part(type.err)}>`;
 }

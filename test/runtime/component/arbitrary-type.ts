@@ -3,7 +3,22 @@ import fc from "fast-check";
 
 /** A type as a tree. */
 export type TypeTree =
-  | { readonly kind: "bool" | "s8" | "u8" | "s16" | "u16" | "s32" | "u32" | "s64" | "u64" | "f32" | "f64" | "char" | "string" }
+  | {
+      readonly kind:
+        | "bool"
+        | "s8"
+        | "u8"
+        | "s16"
+        | "u16"
+        | "s32"
+        | "u32"
+        | "s64"
+        | "u64"
+        | "f32"
+        | "f64"
+        | "char"
+        | "string";
+    }
   | { readonly kind: "list"; readonly element: TypeTree }
   | { readonly kind: "record"; readonly fields: readonly TypeTree[] }
   | { readonly kind: "tuple"; readonly items: readonly TypeTree[] }
@@ -19,14 +34,48 @@ export const typeTrees: fc.Arbitrary<TypeTree> = fc.letrec<{ type: TypeTree }>((
   type: fc.oneof(
     { maxDepth: 4, withCrossShrink: true },
     { weight: 5, arbitrary: fc.constantFrom(...SCALARS).map((kind): TypeTree => ({ kind })) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("enum" as const, "flags" as const), count: fc.integer({ min: 1, max: 32 }) }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant("enum" as const), count: fc.integer({ min: 250, max: 300 }) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constantFrom("enum" as const, "flags" as const),
+        count: fc.integer({ min: 1, max: 32 }),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant("enum" as const), count: fc.integer({ min: 250, max: 300 }) }),
+    },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant("list" as const), element: tie("type") }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant("record" as const), fields: fc.array(tie("type"), { minLength: 1, maxLength: 5 }) }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant("tuple" as const), items: fc.array(tie("type"), { minLength: 1, maxLength: 5 }) }) },
-    { weight: 3, arbitrary: fc.record({ kind: fc.constant("variant" as const), cases: fc.array(fc.option(tie("type"), { nil: undefined }), { minLength: 1, maxLength: 4 }) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant("record" as const),
+        fields: fc.array(tie("type"), { minLength: 1, maxLength: 5 }),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant("tuple" as const),
+        items: fc.array(tie("type"), { minLength: 1, maxLength: 5 }),
+      }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant("variant" as const),
+        cases: fc.array(fc.option(tie("type"), { nil: undefined }), { minLength: 1, maxLength: 4 }),
+      }),
+    },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant("option" as const), some: tie("type") }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant("result" as const), ok: fc.option(tie("type"), { nil: undefined }), err: fc.option(tie("type"), { nil: undefined }) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant("result" as const),
+        ok: fc.option(tie("type"), { nil: undefined }),
+        err: fc.option(tie("type"), { nil: undefined }),
+      }),
+    },
   ),
 })).type;
 
@@ -58,13 +107,19 @@ export function valuesOf(type: TypeTree): fc.Arbitrary<unknown> {
     case "char":
       return fc.string({ unit: "binary", minLength: 1, maxLength: 1 });
     case "string":
-      return fc.oneof(fc.string({ maxLength: 20 }), fc.string({ unit: "binary", maxLength: 20 }), fc.string({ minLength: 60, maxLength: 200 }));
+      return fc.oneof(
+        fc.string({ maxLength: 20 }),
+        fc.string({ unit: "binary", maxLength: 20 }),
+        fc.string({ minLength: 60, maxLength: 200 }),
+      );
     case "list":
       return type.element.kind === "u8"
         ? fc.uint8Array({ maxLength: 100 })
         : fc.array(valuesOf(type.element), { maxLength: 5 });
     case "record":
-      return fc.record(Object.fromEntries(type.fields.map((field, index) => [`field-${index}`, valuesOf(field)])), { noNullPrototype: true });
+      return fc.record(Object.fromEntries(type.fields.map((field, index) => [`field-${index}`, valuesOf(field)])), {
+        noNullPrototype: true,
+      });
     case "tuple":
       return fc.tuple(...type.items.map(valuesOf));
     case "variant":
@@ -74,7 +129,12 @@ export function valuesOf(type: TypeTree): fc.Arbitrary<unknown> {
     case "flags":
       return fc.subarray(Array.from({ length: type.count }, (_, index) => `name-${index}`));
     case "option":
-      return fc.option(type.some.kind === "option" ? fc.record({ some: valuesOf(type.some) }, { noNullPrototype: true }) : valuesOf(type.some), { nil: undefined });
+      return fc.option(
+        type.some.kind === "option"
+          ? fc.record({ some: valuesOf(type.some) }, { noNullPrototype: true })
+          : valuesOf(type.some),
+        { nil: undefined },
+      );
     case "result":
       return fc.oneof(taggedValues("ok", type.ok), taggedValues("err", type.err));
   }

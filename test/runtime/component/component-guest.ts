@@ -48,6 +48,7 @@ export async function instanceFromWat(
 /** Calls an exported function. */
 export function call(instance: ComponentInstance, name: string, ...values: unknown[]): unknown {
   const found = instance.functions.get(name);
-  if (found === undefined) throw new Error(`there is no function ${name} (${[...instance.functions.keys()].join(", ")})`);
+  if (found === undefined)
+    throw new Error(`there is no function ${name} (${[...instance.functions.keys()].join(", ")})`);
   return found.call(...values);
 }

@@ -101,11 +101,11 @@ describe("resources that a guest makes", () => {
     const other = call(guest, "make", 2);
     if (!(counter instanceof GuestResource) || !(other instanceof GuestResource)) throw new Error("no resource");
     expect(call(guest, "live")).toBe(2);
-    counter.drop();
-    counter.drop();
+    void counter.drop();
+    void counter.drop();
     expect(call(guest, "live")).toBe(1);
     expect(call(guest, "take", other)).toBe(2);
-    other.drop();
+    void other.drop();
     expect(call(guest, "live")).toBe(0);
   });
 
@@ -120,7 +120,9 @@ describe("resources that a guest makes", () => {
   it("are refused by another copy of the same component", async () => {
     const [guest, other] = await Promise.all([instanceFromWat(ALONE), instanceFromWat(ALONE)]);
     const counter = call(guest, "make", 42);
-    expect(() => call(other, "[method]counter.value", counter)).toThrow("a value for a resource that this component made");
+    expect(() => call(other, "[method]counter.value", counter)).toThrow(
+      "a value for a resource that this component made",
+    );
   });
 
   it("are lent and given away between nested components", async () => {

@@ -16,12 +16,14 @@ function importer(name: string, item: string): string {
 describe("the interface for an import", () => {
   const served = { functions: { f: () => 1 } };
 
-  it.each(["wasi:io/streams@0.2.0", "wasi:io/streams@0.2.99", "wasi:io/streams@0.2.0-rc-2023-11-10", "wasi:io/streams"])(
-    "serves %s without naming a version",
-    (name) => {
-      expect(findInterface({ "wasi:io/streams": served }, name)).toBe(served);
-    },
-  );
+  it.each([
+    "wasi:io/streams@0.2.0",
+    "wasi:io/streams@0.2.99",
+    "wasi:io/streams@0.2.0-rc-2023-11-10",
+    "wasi:io/streams",
+  ])("serves %s without naming a version", (name) => {
+    expect(findInterface({ "wasi:io/streams": served }, name)).toBe(served);
+  });
 
   it.each(["wasi:io/streams@0.3.0", "wasi:io/streams@1.0.0", "wasi:io/streamsx@0.2.0", "wasi:io/poll@0.2.0"])(
     "does not serve %s",
@@ -41,18 +43,25 @@ describe("the interface for an import", () => {
     expect(findInterface({ "acme:tools/tools": served }, "acme:tools/tools@7.1.0")).toBe(served);
   });
 
-  it.each(["toString", "constructor", "__proto__", "hasOwnProperty"])("is never %s that objects inherit", async (name) => {
-    expect(findInterface({}, name)).toBeUndefined();
-    const { plan } = planFromBytes(await componentFromWat(importer("test:host/host", name === "__proto__" ? "proto" : name)));
-    expect(missingImports(plan, { "test:host/host": { functions: {} } })).toHaveLength(1);
-  });
+  it.each(["toString", "constructor", "__proto__", "hasOwnProperty"])(
+    "is never %s that objects inherit",
+    async (name) => {
+      expect(findInterface({}, name)).toBeUndefined();
+      const { plan } = planFromBytes(
+        await componentFromWat(importer("test:host/host", name === "__proto__" ? "proto" : name)),
+      );
+      expect(missingImports(plan, { "test:host/host": { functions: {} } })).toHaveLength(1);
+    },
+  );
 });
 
 describe("imports that are missing", () => {
   it("are named: an interface that is not there, or one function of it", async () => {
     const { plan } = planFromBytes(await componentFromWat(importer("test:host/host@1.2.3", "f")));
     expect(missingImports(plan, {})).toEqual(["test:host/host@1.2.3"]);
-    expect(missingImports(plan, { "test:host/host": { functions: { g: () => 1 } } })).toEqual(["test:host/host@1.2.3#f"]);
+    expect(missingImports(plan, { "test:host/host": { functions: { g: () => 1 } } })).toEqual([
+      "test:host/host@1.2.3#f",
+    ]);
     expect(missingImports(plan, { "test:host/host": { functions: { f: () => 1 } } })).toEqual([]);
   });
 
@@ -61,7 +70,9 @@ describe("imports that are missing", () => {
       message: 'Cannot host module: it imports "test:host/host@1.2.3", which nothing here provides',
       subject: "test:host/host@1.2.3",
     });
-    const guest = await instanceFromWat(importer("test:host/host@1.2.3", "f"), { "test:host/host": { functions: { f: () => 1 } } });
+    const guest = await instanceFromWat(importer("test:host/host@1.2.3", "f"), {
+      "test:host/host": { functions: { f: () => 1 } },
+    });
     expect(call(guest, "run")).toBe(1);
   });
 

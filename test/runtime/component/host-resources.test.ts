@@ -118,7 +118,9 @@ describe("resources of the host", () => {
   it("traps when a borrowed handle is given away", async () => {
     const { interfaces } = host();
     const guest = await instanceFromWat(GUEST, interfaces);
-    expect(() => call(guest, "give-away-borrowed", { name: 5 })).toThrow("handle 1 is borrowed and cannot be given away");
+    expect(() => call(guest, "give-away-borrowed", { name: 5 })).toThrow(
+      "handle 1 is borrowed and cannot be given away",
+    );
   });
 
   it("can be held up to openHandlesMax; one more ends the guest with a HandleLimit", async () => {
@@ -147,7 +149,8 @@ describe("resources of the host", () => {
     call(guest, "drop", 2);
     guest.dispose();
     guest.dispose();
-    expect(dropped.toSorted()).toEqual([1, 2, 3]);
+    expect(new Set(dropped)).toEqual(new Set([1, 2, 3]));
+    expect(dropped).toHaveLength(3);
     expect(guest.openHandles).toBe(0);
     expect(() => call(guest, "open", 1)).toThrow("the instance was disposed of");
   });

@@ -39,14 +39,20 @@ function jcoValue(type: TypeTree, value: unknown): unknown {
     case "tuple":
       return many(value).map((item, index) => jcoValue(type.items[index] ?? { kind: "bool" }, item));
     case "record":
-      return Object.fromEntries(type.fields.map((field, index) => [`field${index}`, jcoValue(field, part(value, `field-${index}`))]));
+      return Object.fromEntries(
+        type.fields.map((field, index) => [`field${index}`, jcoValue(field, part(value, `field-${index}`))]),
+      );
     case "flags": {
       const set = many(value);
-      return Object.fromEntries(Array.from({ length: type.count }, (_, index) => [`name${index}`, set.includes(`name-${index}`)]));
+      return Object.fromEntries(
+        Array.from({ length: type.count }, (_, index) => [`name${index}`, set.includes(`name-${index}`)]),
+      );
     }
     case "option":
       if (value === undefined) return type.some.kind === "option" ? { tag: "none" } : undefined;
-      return type.some.kind === "option" ? { tag: "some", val: jcoValue(type.some, part(value, "some")) } : jcoValue(type.some, value);
+      return type.some.kind === "option"
+        ? { tag: "some", val: jcoValue(type.some, part(value, "some")) }
+        : jcoValue(type.some, value);
     case "variant": {
       const tag = String(part(value, "tag"));
       return tagged(tag, type.cases[Number(tag.slice("case-".length))], value);

@@ -33,13 +33,17 @@ describe("JSON to WIT values and back", () => {
   it("keeps values of any type", { timeout: 60_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(
-        typeTrees.chain((type) => fc.tuple(fc.constant(type), fc.array(valuesOf(type), { minLength: 5, maxLength: 5 }))),
+        typeTrees.chain((type) =>
+          fc.tuple(fc.constant(type), fc.array(valuesOf(type), { minLength: 5, maxLength: 5 })),
+        ),
         async ([type, values]) => {
           const { plan } = planFromBytes(await componentFromWat(echoWat(type)));
           for (const value of values) {
             const json = JSON.stringify(jsonFromResult({ plan, type: 0 }, value)[0]);
             // -0 has no JSON form of its own.
-            expect(valuesFromJson({ plan, type: 0, name: "f" }, [JSON.parse(json)])).toEqual(withoutNegativeZero([value]));
+            expect(valuesFromJson({ plan, type: 0, name: "f" }, [JSON.parse(json)])).toEqual(
+              withoutNegativeZero([value]),
+            );
           }
         },
       ),
@@ -79,9 +83,13 @@ describe("JSON to WIT values and back", () => {
   });
 
   it.each([
-    ["u8", 256, 'argument 0: expected u8, a whole number from 0 to 255, got number 256'],
+    ["u8", 256, "argument 0: expected u8, a whole number from 0 to 255, got number 256"],
     ["u8", 1.5, "argument 0: expected u8, a whole number from 0 to 255, got number 1.5"],
-    ["u64", "-1", 'argument 0: expected u64, a string of decimal digits (or a safe integer) from 0 to 18446744073709551615, got string "-1"'],
+    [
+      "u64",
+      "-1",
+      'argument 0: expected u64, a string of decimal digits (or a safe integer) from 0 to 18446744073709551615, got string "-1"',
+    ],
     ["u64", 2 ** 60, "got number 1152921504606847000"],
     ["f64", "x", 'argument 0: expected f64, a number or "NaN", "Infinity", "-Infinity", got string "x"'],
     ["f32", 1e300, "got number 1e+300"],
@@ -92,7 +100,11 @@ describe("JSON to WIT values and back", () => {
     ["(list u8)", "AQID", 'argument 0: expected an array of numbers, or "base64:...", got string "AQID"'],
     ["(list bool)", {}, "argument 0: expected an array, got an object"],
     ["(tuple u8 u8)", [1], "argument 0: expected an array of 2, got an array of 1"],
-    ["$order", { items: [{ price: 1 }, { price: "x" }] }, 'argument 0 .items[1].price: expected f64, a number or "NaN", "Infinity", "-Infinity", got string "x"'],
+    [
+      "$order",
+      { items: [{ price: 1 }, { price: "x" }] },
+      'argument 0 .items[1].price: expected f64, a number or "NaN", "Infinity", "-Infinity", got string "x"',
+    ],
     ["$point", { note: "a" }, "argument 0 .x: expected f64"],
     ["$point", { x: 1, y: 2 }, "argument 0 .y: expected no such field (an object with x, note), got number 2"],
     ["$point", [], "argument 0: expected an object with x, note, got an array of 0"],
@@ -106,21 +118,31 @@ describe("JSON to WIT values and back", () => {
     ["(result u8)", { err: 1 }, 'argument 0: expected {"ok": ...} or {"error": ...}, got an object'],
   ])("refuses for %s %j, and says where and why", async (type, given, problem) => {
     await expect(through(type, given)).rejects.toThrow(problem);
-    await expect(through(type, given)).rejects.toSatisfy((error) => isFault(error, Reason.ARGUMENT_INVALID) && error.subject.startsWith("args[0]"));
+    await expect(through(type, given)).rejects.toSatisfy(
+      (error) => isFault(error, Reason.ARGUMENT_INVALID) && error.subject.startsWith("args[0]"),
+    );
   });
 
   it("refuses a wrong number of arguments", async () => {
     const plan = await planOf("u8");
-    expect(() => valuesFromJson({ plan, type: 0, name: "a:b/c#f" }, [])).toThrow('Cannot call "a:b/c#f": it takes 1 argument (x), 0 given');
+    expect(() => valuesFromJson({ plan, type: 0, name: "a:b/c#f" }, [])).toThrow(
+      'Cannot call "a:b/c#f": it takes 1 argument (x), 0 given',
+    );
   });
 
   it("refuses functions that take or give resources", async () => {
     const plan = await planOf("(list (own $r))");
-    expect(() => valuesFromJson({ plan, type: 0, name: "f" }, [[]])).toThrow('Cannot call "f": it returns a resource, which JSON cannot carry');
-    const { plan: taking } = planFromBytes(
-      await componentFromWat(`(component (import "r" (type $r (sub resource))) (import "f" (func (param "x" (borrow $r)))))`),
+    expect(() => valuesFromJson({ plan, type: 0, name: "f" }, [[]])).toThrow(
+      'Cannot call "f": it returns a resource, which JSON cannot carry',
     );
-    expect(() => valuesFromJson({ plan: taking, type: 0, name: "f" }, [1])).toThrow("argument 0: expected a resource, which JSON cannot carry");
+    const { plan: taking } = planFromBytes(
+      await componentFromWat(
+        `(component (import "r" (type $r (sub resource))) (import "f" (func (param "x" (borrow $r)))))`,
+      ),
+    );
+    expect(() => valuesFromJson({ plan: taking, type: 0, name: "f" }, [1])).toThrow(
+      "argument 0: expected a resource, which JSON cannot carry",
+    );
   });
 
   it("gives nothing for a function without a result", async () => {

@@ -32,12 +32,16 @@ describe("what one call passes to the host", () => {
     // Text counts four times its bytes, beside what an element takes: 10 * (25_000 * 4 + some) is just below.
     expect(call(guest, "repeat", 10, 25_000)).toBe(10);
     expect(call(guest, "repeat", 10, 25_000)).toBe(10);
-    expect(() => call(guest, "repeat", 11, 25_000)).toThrow("it passed more than 1048576 bytes to the host in one call");
+    expect(() => call(guest, "repeat", 11, 25_000)).toThrow(
+      "it passed more than 1048576 bytes to the host in one call",
+    );
   });
 
   it("counts elements that are empty as well", async () => {
     const guest = await instanceFromWat(REPEATER, HOST, { liftMaxBytes: 1024 * 1024 });
     expect(call(guest, "repeat", 10_000, 0)).toBe(10_000);
-    expect(() => call(guest, "repeat", 100_000, 0)).toThrow("it passed more than 1048576 bytes to the host in one call");
+    expect(() => call(guest, "repeat", 100_000, 0)).toThrow(
+      "it passed more than 1048576 bytes to the host in one call",
+    );
   });
 });

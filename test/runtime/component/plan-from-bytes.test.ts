@@ -8,20 +8,24 @@ const refusal = (wat: string): Promise<unknown> => componentFromWat(wat).then((b
 
 describe("the plan of a component", () => {
   it("is plain data: it comes through JSON as it was", async () => {
-    const { plan } = planFromBytes(await componentFromWat(`(component
+    const { plan } = planFromBytes(
+      await componentFromWat(`(component
       (import "a:b/c@1.0.0" (instance (type $e (enum "x" "y")) (export "e" (type (eq $e)))))
       (core module $M (func (export "f")))
       (core instance $m (instantiate $M))
-      (func (export "f") (canon lift (core func $m "f"))))`));
+      (func (export "f") (canon lift (core func $m "f"))))`),
+    );
     expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
     expect(plan.moduleUses).toEqual([1]);
     expect(plan.imports.map(({ name }) => name)).toEqual(["a:b/c@1.0.0"]);
   });
 
   it("counts how often each core module is instantiated, through nested components too", async () => {
-    const { plan, modules } = planFromBytes(await componentFromWat(`(component
+    const { plan, modules } = planFromBytes(
+      await componentFromWat(`(component
       (component $C (core module $M (memory 1)) (core instance (instantiate $M)))
-      (instance (instantiate $C)) (instance (instantiate $C)))`));
+      (instance (instantiate $C)) (instance (instantiate $C)))`),
+    );
     expect(modules).toHaveLength(1);
     expect(plan.moduleUses).toEqual([2]);
   });
@@ -85,6 +89,14 @@ describe("what is refused by its name", () => {
     ['import "c" of a component', `(component (import "c" (component)))`],
     ['import "m" of a core-module', `(component (import "m" (core module)))`],
     ["a 64-bit memory", `(component (core module (memory i64 1)))`],
+    [
+      "a function that is lifted without a core module in between",
+      `(component (import "f" (func $f)) (core func $l (canon lower (func $f))) (func (export "f") (canon lift (core func $l))))`,
+    ],
+    [
+      '"i" of interface "a:b/c", which is a instance',
+      `(component (import "a:b/c" (instance (export "i" (instance)))))`,
+    ],
     ["threads", `(component (core func (canon thread.index)))`],
   ])("is %s", async (what, wat) => {
     await expect(refusal(wat)).rejects.toMatchObject({
@@ -98,15 +110,106 @@ describe("what does not fit together", () => {
   const main = `(core module $M (memory (export "memory") 1) (func (export "f") (param i32) (result i32) (local.get 0))) (core instance $m (instantiate $M))`;
 
   it.each([
-    ["an import that a core module is not given", `(component (core module $M (import "a" "b" (func))) (core instance (instantiate $M)))`, 'a core module imports from "a" and is not given it'],
-    ["a core export that is not there", `(component ${main} (alias core export $m "g" (core func)))`, 'core-func "g" is taken from a core instance that has none'],
-    ["a function of another core type", `(component ${main} (func (export "f") (param "a" u64) (canon lift (core func $m "f"))))`, 'core function "f" is (i32) -> (i32), lifting it needs (i64) -> ()'],
-    ["text without a memory", `(component ${main} (func (export "f") (param "a" string) (canon lift (core func $m "f"))))`, "a lifted function names no memory, which its type needs"],
-    ["text without a realloc", `(component ${main} (func (export "f") (param "a" string) (canon lift (core func $m "f") (memory (core memory $m "memory")))))`, "a lifted function names no realloc, which its parameters need"],
-    ["a lowered function without a memory", `(component (import "f" (func $f (param "a" string))) (core func (canon lower (func $f))))`, "a lowered function names no memory, which its type needs"],
-    ["a nested component without what it imports", `(component (component $C (import "x" (func))) (instance (instantiate $C)))`, 'a nested component imports func "x" and does not get it'],
-    ["a borrowed result", `(component (import "r" (type $r (sub resource))) (type (func (result (borrow $r)))))`, "a function returns a borrowed handle"],
-    ["an index that is not there", `(component (export "f" (func 0)))`, "func 0 is referred to, but not defined before"],
+    [
+      "an import that a core module is not given",
+      `(component (core module $M (import "a" "b" (func))) (core instance (instantiate $M)))`,
+      'a core module imports from "a" and is not given it',
+    ],
+    [
+      "a core export that is not there",
+      `(component ${main} (alias core export $m "g" (core func)))`,
+      'core-func "g" is taken from a core instance that has none',
+    ],
+    [
+      "a function of another core type",
+      `(component ${main} (func (export "f") (param "a" u64) (canon lift (core func $m "f"))))`,
+      'core function "f" is (i32) -> (i32), lifting it needs (i64) -> ()',
+    ],
+    [
+      "text without a memory",
+      `(component ${main} (func (export "f") (param "a" string) (canon lift (core func $m "f"))))`,
+      "a lifted function names no memory, which its type needs",
+    ],
+    [
+      "text without a realloc",
+      `(component ${main} (func (export "f") (param "a" string) (canon lift (core func $m "f") (memory (core memory $m "memory")))))`,
+      "a lifted function names no realloc, which its parameters need",
+    ],
+    [
+      "a lowered function without a memory",
+      `(component (import "f" (func $f (param "a" string))) (core func (canon lower (func $f))))`,
+      "a lowered function names no memory, which its type needs",
+    ],
+    [
+      "a nested component without what it imports",
+      `(component (component $C (import "x" (func))) (instance (instantiate $C)))`,
+      'a nested component imports func "x" and does not get it',
+    ],
+    [
+      "a borrowed result",
+      `(component (import "r" (type $r (sub resource))) (type (func (result (borrow $r)))))`,
+      "a function returns a borrowed handle",
+    ],
+    [
+      "a type where a function's must be",
+      `(component (type $t u8) (import "f" (func (type $t))))`,
+      "type 0 is used as a function's, but is none",
+    ],
+    [
+      "a type that is no resource",
+      `(component (type $t u8) (type (own $t)))`,
+      "type 0 is used as a resource, but is none",
+    ],
+    [
+      "a function type as a value",
+      `(component (type $t (func)) (type (list $t)))`,
+      "type 0 is used as a value's, but is none",
+    ],
+    [
+      "an instance of a type that is none of one",
+      `(component (type $t u8) (import "i" (instance (type $t))))`,
+      'import "i" is an instance, but type 0 is none of one',
+    ],
+    [
+      "two exports of one name",
+      `(component (type $t u8) (export "t" (type $t)) (export "t" (type $t)))`,
+      'a component exports "t" twice',
+    ],
+    [
+      "two declarations of one name",
+      `(component (import "i" (instance (export "f" (func)) (export "f" (func)))))`,
+      'interface "i" has "f" twice',
+    ],
+    [
+      "two cases of one name",
+      `(component (type (variant (case "a") (case "A"))))`,
+      "a type has two parts of the same name (before byte 21)",
+    ],
+    [
+      "a part with a name that is none",
+      `(component (type (enum "a b")))`,
+      '"a b" is no name for a part of a type (before byte 17)',
+    ],
+    [
+      "a lowered function that cleans up",
+      `(component ${main} (import "f" (func $f)) (core func (canon lower (func $f) (post-return (core func $m "f")))))`,
+      "a lowered function has a post-return",
+    ],
+    [
+      "a lowered function whose result needs room",
+      `(component ${main} (import "f" (func $f (result string))) (core func (canon lower (func $f) (memory (core memory $m "memory")))))`,
+      "a lowered function names no realloc, which its result needs",
+    ],
+    [
+      "an alias of what an instance has not",
+      `(component (import "i" (instance $i)) (alias export $i "f" (func)))`,
+      'an alias takes func "f" from an instance that has none',
+    ],
+    [
+      "an index that is not there",
+      `(component (export "f" (func 0)))`,
+      "func 0 is referred to, but not defined before",
+    ],
   ])("is refused: %s", async (_, wat, problem) => {
     await expect(refusal(wat)).rejects.toMatchObject({
       reason: Reason.MODULE_MALFORMED,
@@ -127,7 +230,8 @@ describe("components that would grow without bound", () => {
         (_, level) => `(component $c${level + 1} (alias outer 1 $c${level} (component $inner))
           (instance (instantiate $inner)) (instance (instantiate $inner)))`,
       ).join("\n");
-    const wat = (levels: number): string => `(component (component $c0) ${doubling(levels)} (instance (instantiate $c${levels})))`;
+    const wat = (levels: number): string =>
+      `(component (component $c0) ${doubling(levels)} (instance (instantiate $c${levels})))`;
     planFromBytes(await componentFromWat(wat(10)));
     await expect(refusal(wat(40))).rejects.toMatchObject({
       reason: Reason.MODULE_MALFORMED,
@@ -136,7 +240,8 @@ describe("components that would grow without bound", () => {
   });
 
   it("are refused when they make too many core instances", async () => {
-    const wat = (count: number): string => `(component (core module $M) ${`(core instance (instantiate $M))`.repeat(count)})`;
+    const wat = (count: number): string =>
+      `(component (core module $M) ${`(core instance (instantiate $M))`.repeat(count)})`;
     planFromBytes(await componentFromWat(wat(1_000)));
     await expect(refusal(wat(1_001))).rejects.toThrow("it makes more than 1000 core instances");
   });

@@ -35,7 +35,11 @@ function textWat(encoding: string): string {
     (func (export "length") (param "text" string) (result (tuple u32 u32)) (canon lift (core func $main "given") ${options})))`;
 }
 
-async function guestOf(encoding: string): Promise<{ said: string[]; say(bytes: number[], at: number, length: number): void; run(name: string, ...values: unknown[]): unknown }> {
+async function guestOf(encoding: string): Promise<{
+  said: string[];
+  say(bytes: number[], at: number, length: number): void;
+  run(name: string, ...values: unknown[]): unknown;
+}> {
   const said: string[] = [];
   const guest = await instanceFromWat(textWat(encoding), {
     "test:text/host": { functions: { say: (text: string) => void said.push(text), numbers: () => undefined } },

@@ -55,7 +55,10 @@ function host(ask: (n: number) => unknown, told: number[] = []): HostInterfaces 
 describe("guests that wait", () => {
   it("are suspended while a host function's promise is pending", async () => {
     const answer = Promise.withResolvers<number>();
-    const guest = await instanceFromWat(`(component ${ASKER})`, host(() => answer.promise));
+    const guest = await instanceFromWat(
+      `(component ${ASKER})`,
+      host(() => answer.promise),
+    );
     const asked = call(guest, "ask", 5);
     expect(asked).toBeInstanceOf(Promise);
     answer.resolve(41);
@@ -63,33 +66,47 @@ describe("guests that wait", () => {
   });
 
   it("are not suspended when the host function answers at once, though calls still give promises", async () => {
-    const guest = await instanceFromWat(`(component ${ASKER})`, host((n) => n));
+    const guest = await instanceFromWat(
+      `(component ${ASKER})`,
+      host((n) => n),
+    );
     expect(await call(guest, "ask", 5)).toBe(6);
     expect(guest.functions.get("ask")?.maySuspend).toBe(true);
   });
 
   it("cost no promise where no import may suspend", async () => {
     const { "test:host/host": quiet } = host((n) => n);
-    const guest = await instanceFromWat(`(component ${ASKER})`, { "test:host/host": { functions: quiet?.functions ?? {} } });
+    const guest = await instanceFromWat(`(component ${ASKER})`, {
+      "test:host/host": { functions: quiet?.functions ?? {} },
+    });
     expect(guest.functions.get("ask")?.maySuspend).toBe(false);
     expect(call(guest, "ask", 5)).toBe(6);
   });
 
   it("wait below another component that called them", async () => {
-    const guest = await instanceFromWat(COMPOSED, host(async (n) => n * 10));
+    const guest = await instanceFromWat(
+      COMPOSED,
+      host(async (n) => n * 10),
+    );
     expect(await call(guest, "twice", 1)).toBe(111);
     expect(guest.functions.get("twice")?.maySuspend).toBe(true);
   });
 
   it("do not make components promise that cannot reach what waits", async () => {
-    const guest = await instanceFromWat(COMPOSED, host(async (n) => n));
+    const guest = await instanceFromWat(
+      COMPOSED,
+      host(async (n) => n),
+    );
     expect(guest.functions.get("one")?.maySuspend).toBe(false);
     expect(call(guest, "one")).toBe(1);
   });
 
   it("take no second call meanwhile, and finish the first", async () => {
     const answer = Promise.withResolvers<number>();
-    const guest = await instanceFromWat(`(component ${ASKER})`, host(() => answer.promise));
+    const guest = await instanceFromWat(
+      `(component ${ASKER})`,
+      host(() => answer.promise),
+    );
     const asked = call(guest, "ask", 5);
     await expect(call(guest, "answers")).rejects.toThrow("it is called while it has a call going on");
     answer.resolve(1);
@@ -98,7 +115,10 @@ describe("guests that wait", () => {
 
   it("end with what the host function rejects with", async () => {
     const failed = new Error("no answer");
-    const guest = await instanceFromWat(`(component ${ASKER})`, host(() => Promise.reject(failed)));
+    const guest = await instanceFromWat(
+      `(component ${ASKER})`,
+      host(() => Promise.reject(failed)),
+    );
     await expect(call(guest, "ask", 5)).rejects.toBe(failed);
     await expect(call(guest, "answers")).rejects.toBe(failed);
   });
@@ -106,7 +126,10 @@ describe("guests that wait", () => {
   it("do not go on when they are disposed of, and their caller is told at once", async () => {
     const answer = Promise.withResolvers<number>();
     const told: number[] = [];
-    const guest = await instanceFromWat(`(component ${ASKER})`, host(() => answer.promise, told));
+    const guest = await instanceFromWat(
+      `(component ${ASKER})`,
+      host(() => answer.promise, told),
+    );
     const asked = call(guest, "ask", 5);
     guest.dispose();
     await expect(asked).rejects.toThrow("the instance was disposed of");
@@ -123,9 +146,16 @@ describe("guests that wait", () => {
       (core module $Main (import "h" "ask" (func $ask (param i32) (result i32)))
         (func $start (drop (call $ask (i32.const 1)))) (start $start))
       (core instance $main (instantiate $Main (with "h" (instance (export "ask" (func $ask)))))))`;
-    await expect(instanceFromWat(wat, host((n) => n))).rejects.toThrow(/suspend/);
+    await expect(
+      instanceFromWat(
+        wat,
+        host((n) => n),
+      ),
+    ).rejects.toThrow(/suspend/);
     const { "test:host/host": quiet } = host((n) => n);
-    await expect(instanceFromWat(wat, { "test:host/host": { functions: quiet?.functions ?? {} } })).resolves.toBeDefined();
+    await expect(
+      instanceFromWat(wat, { "test:host/host": { functions: quiet?.functions ?? {} } }),
+    ).resolves.toBeDefined();
   });
 
   it("may wait in a destructor, dropped by JavaScript or by another component", async () => {

@@ -87,8 +87,16 @@ describe("what a guest may not do while it works for its host", () => {
   const host = { "test:host/host": { functions: { f: (n: number) => n } } };
 
   it.each([
-    ["when it cleans up after a call", "post-return", `(func (export "text") (result string) (canon lift (core func $main "text") (memory (core memory $main "memory")) (post-return (core func $main "post"))))`],
-    ["when it allocates", "realloc", `(func (export "take") (param "s" string) (canon lift (core func $main "take") (memory (core memory $main "memory")) (realloc (core func $main "realloc"))))`],
+    [
+      "when it cleans up after a call",
+      "post-return",
+      `(func (export "text") (result string) (canon lift (core func $main "text") (memory (core memory $main "memory")) (post-return (core func $main "post"))))`,
+    ],
+    [
+      "when it allocates",
+      "realloc",
+      `(func (export "take") (param "s" string) (canon lift (core func $main "take") (memory (core memory $main "memory")) (realloc (core func $main "realloc"))))`,
+    ],
   ])("is to call imports %s", async (_, what, extra) => {
     const calls = what === "post-return" ? "(drop (call $f (i32.const 1)))" : "";
     const body = (isBad: boolean): string => `
@@ -129,4 +137,3 @@ describe("what a guest may not do while it works for its host", () => {
     expect(() => call(looping, "child")).toThrow("it is called while it has a call going on");
   });
 });
-

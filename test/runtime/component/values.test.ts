@@ -13,16 +13,22 @@ const typedValues: fc.Arbitrary<{ type: TypeTree; values: unknown[] }> = typeTre
 describe("values of any type", () => {
   it("come to the host as they were given to the guest, and back", { timeout: 120_000 }, async () => {
     await fc.assert(
-      fc.asyncProperty(typedValues, fc.constantFrom("utf8", "utf16", "latin1+utf16"), async ({ type, values }, encoding) => {
-        const seen: unknown[] = [];
-        const echo = (x: unknown): unknown => {
-          seen.push(x);
-          return x;
-        };
-        const instance = await instanceFromWat(echoWat(type, encoding), { "test:echo/host": { functions: { echo } } });
-        for (const value of values) expect(call(instance, "test:echo/guest#echo", value)).toEqual(value);
-        expect(seen).toEqual(values);
-      }),
+      fc.asyncProperty(
+        typedValues,
+        fc.constantFrom("utf8", "utf16", "latin1+utf16"),
+        async ({ type, values }, encoding) => {
+          const seen: unknown[] = [];
+          const echo = (x: unknown): unknown => {
+            seen.push(x);
+            return x;
+          };
+          const instance = await instanceFromWat(echoWat(type, encoding), {
+            "test:echo/host": { functions: { echo } },
+          });
+          for (const value of values) expect(call(instance, "test:echo/guest#echo", value)).toEqual(value);
+          expect(seen).toEqual(values);
+        },
+      ),
       { numRuns: 250 },
     );
   });

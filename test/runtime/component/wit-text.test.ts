@@ -88,7 +88,9 @@ package acme:calc@0.1.0 {
   it("stays short for types that repeat each other without end", async () => {
     const levels = Array.from({ length: 18 }, (_, n) => `(type $t${n + 1} (tuple $t${n} $t${n}))`).join(" ");
     const exports = Array.from({ length: 500 }, (_, n) => `(export "t${n}" (type (eq $t18)))`).join(" ");
-    const { plan } = planFromBytes(await componentFromWat(`(component (import "a:b/c" (instance (type $t0 (tuple u64)) ${levels} ${exports})))`));
+    const { plan } = planFromBytes(
+      await componentFromWat(`(component (import "a:b/c" (instance (type $t0 (tuple u64)) ${levels} ${exports})))`),
+    );
     expect(worldText(plan).length).toBeLessThan(3_000_000);
   });
 });
