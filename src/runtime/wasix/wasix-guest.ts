@@ -26,9 +26,9 @@ export type WasixDeps = {
   readonly sdkEntry?: () => string;
 };
 
-const FILE_ENDING = import.meta.url.endsWith(".ts") ? "ts" : "js";
-const THREAD_FILE = new URL(`./thread/wasix-thread.${FILE_ENDING}`, import.meta.url);
-const CONFINEMENT_FILE = new URL(`./thread/confine-sdk.${FILE_ENDING}`, import.meta.url);
+const IS_SOURCE = import.meta.url.endsWith(".ts");
+const THREAD_FILE = new URL(IS_SOURCE ? "./thread/wasix-thread.ts" : "./thread/wasix-thread.js", import.meta.url);
+const CONFINEMENT_FILE = new URL(IS_SOURCE ? "./thread/confine-sdk.ts" : "./thread/confine-sdk.js", import.meta.url);
 
 /**
  * Starts a program and resolves when it runs. Rejects with a `Fault` and leaves nothing behind: what `assertWasixFits`
