@@ -53,7 +53,8 @@ export function createMessageDeliveries(deps: MessageDeliveriesDeps): MessageDel
       // Of a provider that was stopped and started nothing is left.
       if (wanted.has(key) && held.provider === providerOf(deps, held.providerId)) continue;
       member.held.delete(key);
-      await held.end().catch((error: unknown) => {
+      // A delivery that has begun may finish in its own time; one that has not is stopped by `mayReceive`.
+      held.end().catch((error: unknown) => {
         // It was closed: it delivers nothing any more.
         deps.log.debug("subscription not ended", { instance: member.id, why: String(error) });
       });

@@ -204,7 +204,7 @@ async function openAgent(input: {
       journal,
       fleetJournal,
       store,
-      providers: builtInProviders(options),
+      providers: builtInProviders({ dataDir: options.dataDir, clock, entropy, log }),
       shares: nodeShares({ folders: options.sharedFolders ?? [], envNames: options.sharedEnv ?? [], env }),
       logFiles: openLogFiles({ dir: join(options.dataDir, "logs"), log }),
       capacity: {
