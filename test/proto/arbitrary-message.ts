@@ -67,6 +67,8 @@ function scalar(type: ScalarType): Arbitrary<unknown> {
       return fc.boolean();
     case ScalarType.BYTES:
       return fc.uint8Array({ maxLength: 20 });
+    case ScalarType.DOUBLE:
+      return fc.double({ noNaN: true });
     case ScalarType.INT32:
       return fc.integer();
     case ScalarType.UINT32:
