@@ -14,12 +14,13 @@ const WASI_SERVED = /^0\.[12]\.\d+(?:-[0-9A-Za-z.-]+)?$/;
  */
 export function missingImports(plan: ComponentPlan, interfaces: HostInterfaces): readonly string[] {
   const missing = new Set<string>();
-  for (const [index, found] of findFunctions(plan, interfaces).entries()) {
+  const lookUp = interfaceLookup(interfaces);
+  for (const [index, found] of findFunctions(plan, lookUp).entries()) {
     const wanted = plan.hostFunctions[index];
     if (wanted === undefined || !wanted.isUsed || found !== undefined) continue;
     const { interface: name, name: item } = wanted;
     if (name === WORLD_INTERFACE) missing.add(item);
-    else missing.add(findInterface(interfaces, name) === undefined ? name : `${name}#${item}`);
+    else missing.add(lookUp(name) === undefined ? name : `${name}#${item}`);
   }
   return [...missing];
 }
@@ -37,13 +38,25 @@ export function findInterface(interfaces: HostInterfaces, name: string): HostInt
   return Object.hasOwn(interfaces, base) ? interfaces[base] : undefined;
 }
 
-/** What serves each of the plan's host functions; `undefined` for those that are not called, or not there. */
-export function findFunctions(plan: ComponentPlan, interfaces: HostInterfaces): readonly (FoundFunction | undefined)[] {
+/** Finds interfaces by the names that a component spells. */
+export type InterfaceLookup = (name: string) => HostInterface | undefined;
+
+/** Looks each name up once. */
+export function interfaceLookup(interfaces: HostInterfaces): InterfaceLookup {
   const known = new Map<string, HostInterface | undefined>();
+  return (name) => {
+    const before = known.get(name);
+    if (before !== undefined || known.has(name)) return before;
+    const found = findInterface(interfaces, name);
+    known.set(name, found);
+    return found;
+  };
+}
+
+/** What serves each of the plan's host functions; `undefined` for those that are not called, or not there. */
+export function findFunctions(plan: ComponentPlan, lookUp: InterfaceLookup): readonly (FoundFunction | undefined)[] {
   return plan.hostFunctions.map(({ interface: name, name: item, isUsed }) => {
-    if (!isUsed) return undefined;
-    if (!known.has(name)) known.set(name, findInterface(interfaces, name));
-    const found = known.get(name);
+    const found = isUsed ? lookUp(name) : undefined;
     if (found === undefined || !Object.hasOwn(found.functions, item)) return undefined;
     const call = found.functions[item];
     return isCallable(call) ? { call, maySuspend: found.suspending?.includes(item) ?? false } : undefined;
@@ -51,8 +64,8 @@ export function findFunctions(plan: ComponentPlan, interfaces: HostInterfaces): 
 }
 
 /** The resource for an import. A host need not say anything of a resource that it lets go of without a thought. */
-export function findResource(interfaces: HostInterfaces, name: string, item: string): HostResource | undefined {
-  const resources = findInterface(interfaces, name)?.resources;
+export function findResource(lookUp: InterfaceLookup, name: string, item: string): HostResource | undefined {
+  const resources = lookUp(name)?.resources;
   return resources !== undefined && Object.hasOwn(resources, item) ? resources[item] : undefined;
 }
 

@@ -3,7 +3,7 @@ import { fault, Reason } from "../../fault.ts";
 import type { ComponentPlan } from "./component-plan.ts";
 import { type ComponentLimits, ComponentState, InstanceState } from "./component-state.ts";
 import type { HostInterfaces } from "./component-value.ts";
-import { findFunctions, missingImports } from "./host-lookup.ts";
+import { findFunctions, interfaceLookup, missingImports } from "./host-lookup.ts";
 import { createLinker, type GuestFunction } from "./linker.ts";
 
 /** What a copy is made from. */
@@ -32,7 +32,8 @@ export interface ComponentInstance {
  * module traps with. Start functions may call only host functions that are not in `suspending`.
  */
 export function instantiateComponent({ plan, modules, interfaces, limits }: ComponentParts): ComponentInstance {
-  const hosts = findFunctions(plan, interfaces);
+  const lookUp = interfaceLookup(interfaces);
+  const hosts = findFunctions(plan, lookUp);
   if (plan.hostFunctions.some(({ isUsed }, index) => isUsed && hosts[index] === undefined))
     throw importsMissing(missingImports(plan, interfaces));
   const definedBy = new Map<number, InstanceState>();
@@ -44,7 +45,7 @@ export function instantiateComponent({ plan, modules, interfaces, limits }: Comp
     const instance = resource.kind === "guest" ? instances[resource.instance] : undefined;
     if (instance !== undefined) definedBy.set(index, instance);
   }
-  const linker = createLinker({ plan, modules, interfaces, hosts, component, instances });
+  const linker = createLinker({ plan, modules, lookUp, hosts, component, instances });
   try {
     for (const step of plan.steps) linker.run(step);
   } catch (error) {

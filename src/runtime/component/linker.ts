@@ -9,9 +9,8 @@ import {
   WORLD_INTERFACE,
 } from "./component-plan.ts";
 import { type ComponentState, enter, enteredInstances, type InstanceState, leave } from "./component-state.ts";
-import type { HostInterfaces } from "./component-value.ts";
 import { Crossing, GuestMemory } from "./crossing.ts";
-import { findResource, type FoundFunction } from "./host-lookup.ts";
+import { findResource, type FoundFunction, type InterfaceLookup } from "./host-lookup.ts";
 import { type CoreFunction, promisingExport } from "./jspi.ts";
 import { bindLifted, type LiftedFunction } from "./lifted-function.ts";
 import { type SuspendMap, suspendMap } from "./may-suspend.ts";
@@ -37,7 +36,7 @@ export type GuestFunction = {
 export type LinkerDeps = {
   readonly plan: ComponentPlan;
   readonly modules: readonly WebAssembly.Module[];
-  readonly interfaces: HostInterfaces;
+  readonly lookUp: InterfaceLookup;
   /** What serves each of the plan's host functions. */
   readonly hosts: readonly (FoundFunction | undefined)[];
   readonly component: ComponentState;
@@ -54,7 +53,7 @@ export interface Linker {
 }
 
 /** Makes the linker of one copy. */
-export function createLinker({ plan, modules, interfaces, hosts, component, instances }: LinkerDeps): Linker {
+export function createLinker({ plan, modules, lookUp, hosts, component, instances }: LinkerDeps): Linker {
   const codecs = codecTable(plan);
   const suspends: SuspendMap = suspendMap(plan, hosts);
   const coreInstances: WebAssembly.Exports[] = [];
@@ -119,7 +118,7 @@ export function createLinker({ plan, modules, interfaces, hosts, component, inst
   function destroyer(resource: number, caller: InstanceState | undefined): (representation: unknown) => unknown {
     const item = at(plan.resources, resource);
     if (item.kind === "host") {
-      const drop = findResource(interfaces, item.interface, item.name)?.drop;
+      const drop = findResource(lookUp, item.interface, item.name)?.drop;
       return isDrop(drop) ? (object) => drop(object) : () => undefined;
     }
     if (item.destructor === undefined) return () => undefined;
