@@ -128,8 +128,6 @@ export function createSubscriber(subscription: Subscription, group: string, deps
       bytes = 0;
       return left;
     },
-    async idle() {
-      while (isRunning) await series;
-    },
+    idle: () => series,
   };
 }
