@@ -7,6 +7,8 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { ErrorDetail, Reason } from "./error_pb.ts";
+import { file_wasmatrix_v1_error } from "./error_pb.ts";
 import type { Fact, FactCursor, Snapshot } from "./fact_pb.ts";
 import { file_wasmatrix_v1_fact } from "./fact_pb.ts";
 import type { Assignment, Instance, InstanceSpec, InstanceState, LogLine, PermissionUse } from "./instance_pb.ts";
@@ -19,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file wasmatrix/v1/control_plane.proto.
  */
 export const file_wasmatrix_v1_control_plane: GenFile = /*@__PURE__*/
-  fileDesc("CiB3YXNtYXRyaXgvdjEvY29udHJvbF9wbGFuZS5wcm90bxIMd2FzbWF0cml4LnYxIpYBCgxNb2R1bGVTb3VyY2USLgoGZGlnZXN0GAEgASgJQhy6SBlyFzIVXnNoYTI1NjpbMC05YS1mXXs2NH0kSAASHQoGaW5saW5lGAIgASgMQgu6SAh6BhABGICAQEgAEiYKA3VybBgDIAEoCzIXLndhc21hdHJpeC52MS5Nb2R1bGVVcmxIAEIPCgZzb3VyY2USBbpIAggBIsIBCglNb2R1bGVVcmwSGAoDdXJsGAEgASgJQgu6SAhyBhiAEIgBARKaAQoGZGlnZXN0GAIgASgJQokBukiFAboBgQEKEW1vZHVsZV91cmwuZGlnZXN0EjdtdXN0IGJlIGVtcHR5IG9yICdzaGEyNTY6JyBhbmQgNjQgbG93ZXItY2FzZSBoZXggZGlnaXRzGjN0aGlzID09ICcnIHx8IHRoaXMubWF0Y2hlcygnXnNoYTI1NjpbMC05YS1mXXs2NH0kJyki9gIKFFN0YXJ0SW5zdGFuY2VSZXF1ZXN0EiEKD2lkZW1wb3RlbmN5X2tleRgBIAEoCUIIukgFcgMYgAESMAoEc3BlYxgCIAEoCzIaLndhc21hdHJpeC52MS5JbnN0YW5jZVNwZWNCBrpIA8gBARIyCgZtb2R1bGUYAyABKAsyGi53YXNtYXRyaXgudjEuTW9kdWxlU291cmNlQga6SAPIAQESEwoLdW5pcXVlX25hbWUYBCABKAgSGAoHbm9kZV9pZBgFIAEoCUIHukgEcgIYPxJRCgtub2RlX2xhYmVscxgGIAMoCzIyLndhc21hdHJpeC52MS5TdGFydEluc3RhbmNlUmVxdWVzdC5Ob2RlTGFiZWxzRW50cnlCCLpIBZoBAhBAEg8KB2F0dGVtcHQYByABKA0SDwoHZHJ5X3J1bhgIIAEoCBoxCg9Ob2RlTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKMAQoVU3RhcnRJbnN0YW5jZVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlEhcKD2FscmVhZHlfc3RhcnRlZBgCIAEoCBIwCgh2ZXJkaWN0cxgDIAMoCzIeLndhc21hdHJpeC52MS5QbGFjZW1lbnRWZXJkaWN0In4KEFBsYWNlbWVudFZlcmRpY3QSDwoHbm9kZV9pZBgBIAEoCRIOCgZmYWlsZWQYAiADKAkSDAoEY29zdBgDIAEoARIRCglsb2FkX2Nvc3QYBCABKAESEwoLbW9kdWxlX2Nvc3QYBSABKAESEwoLc3ByZWFkX2Nvc3QYBiABKAEiawoTU3RvcEluc3RhbmNlUmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARg/EjcKBWdyYWNlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg26SAqqAQciAwiQHDIAIkAKFFN0b3BJbnN0YW5jZVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlIjMKFFF1ZXJ5SW5zdGFuY2VSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGD8iQQoVUXVlcnlJbnN0YW5jZVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlIskCChRMaXN0SW5zdGFuY2VzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAEEhUKBG5hbWUYAyABKAlCB7pIBHICGD8SSAoGbGFiZWxzGAQgAygLMi4ud2FzbWF0cml4LnYxLkxpc3RJbnN0YW5jZXNSZXF1ZXN0LkxhYmVsc0VudHJ5Qgi6SAWaAQIQQBI1CgZzdGF0ZXMYBSADKA4yGy53YXNtYXRyaXgudjEuSW5zdGFuY2VTdGF0ZUIIukgFkgECECASGAoHbm9kZV9pZBgGIAEoCUIHukgEcgIYPxIVCg1pbmNsdWRlX2VuZGVkGAcgASgIGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEibwoVTGlzdEluc3RhbmNlc1Jlc3BvbnNlEikKCWluc3RhbmNlcxgBIAMoCzIWLndhc21hdHJpeC52MS5JbnN0YW5jZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEgoKcmVidWlsZGluZxgDIAEoCCJsChdBc3NpZ25DYXBhYmlsaXR5UmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARg/EjQKCmFzc2lnbm1lbnQYAiABKAsyGC53YXNtYXRyaXgudjEuQXNzaWdubWVudEIGukgDyAEBIkQKGEFzc2lnbkNhcGFiaWxpdHlSZXNwb25zZRIoCghpbnN0YW5jZRgBIAEoCzIWLndhc21hdHJpeC52MS5JbnN0YW5jZSJsChdSZXZva2VDYXBhYmlsaXR5UmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARg/EjQKCmFzc2lnbm1lbnQYAiABKAsyGC53YXNtYXRyaXgudjEuQXNzaWdubWVudEIGukgDyAEBIkQKGFJldm9rZUNhcGFiaWxpdHlSZXNwb25zZRIoCghpbnN0YW5jZRgBIAEoCzIWLndhc21hdHJpeC52MS5JbnN0YW5jZSI0ChdMaXN0Q2FwYWJpbGl0aWVzUmVxdWVzdBIZCghpbnN0YW5jZRgBIAEoCUIHukgEcgIYPyJ8ChhMaXN0Q2FwYWJpbGl0aWVzUmVzcG9uc2USNQoJaW5zdGFuY2VzGAEgAygLMiIud2FzbWF0cml4LnYxLkluc3RhbmNlQ2FwYWJpbGl0aWVzEikKCXByb3ZpZGVycxgCIAMoCzIWLndhc21hdHJpeC52MS5Qcm92aWRlciK0AQoUSW5zdGFuY2VDYXBhYmlsaXRpZXMSEwoLaW5zdGFuY2VfaWQYASABKAkSDAoEbmFtZRgCIAEoCRItCgthc3NpZ25tZW50cxgDIAMoCzIYLndhc21hdHJpeC52MS5Bc3NpZ25tZW50EhQKDGRlbmllZF9jb3VudBgEIAEoBBI0Cg9wZXJtaXNzaW9uX3VzZXMYBSADKAsyGy53YXNtYXRyaXgudjEuUGVybWlzc2lvblVzZSISChBMaXN0Tm9kZXNSZXF1ZXN0IjYKEUxpc3ROb2Rlc1Jlc3BvbnNlEiEKBW5vZGVzGAEgAygLMhIud2FzbWF0cml4LnYxLk5vZGUiZwoRV2F0Y2hGYWN0c1JlcXVlc3QSJwoFYWZ0ZXIYASABKAsyGC53YXNtYXRyaXgudjEuRmFjdEN1cnNvchIOCgZmb2xsb3cYAiABKAgSGQoIaW5zdGFuY2UYAyABKAlCB7pIBHICGD8ibgoSV2F0Y2hGYWN0c1Jlc3BvbnNlEiEKBWZhY3RzGAEgAygLMhIud2FzbWF0cml4LnYxLkZhY3QSKAoGY3Vyc29yGAIgASgLMhgud2FzbWF0cml4LnYxLkZhY3RDdXJzb3ISCwoDZ2FwGAMgASgIImoKD1RhaWxMb2dzUmVxdWVzdBIbCghpbnN0YW5jZRgBIAEoCUIJukgGcgQQARg/Eg4KBmZvbGxvdxgCIAEoCBISCgpsYXN0X2xpbmVzGAMgASgNEhYKDmFmdGVyX3NlcXVlbmNlGAQgASgEIjgKEFRhaWxMb2dzUmVzcG9uc2USJAoFbGluZXMYASADKAsyFS53YXNtYXRyaXgudjEuTG9nTGluZSLPAQoTVXBsb2FkTW9kdWxlUmVxdWVzdBKdAQoGZGlnZXN0GAEgASgJQowBukiIAboBhAEKFHVwbG9hZF9tb2R1bGUuZGlnZXN0EjdtdXN0IGJlIGVtcHR5IG9yICdzaGEyNTY6JyBhbmQgNjQgbG93ZXItY2FzZSBoZXggZGlnaXRzGjN0aGlzID09ICcnIHx8IHRoaXMubWF0Y2hlcygnXnNoYTI1NjpbMC05YS1mXXs2NH0kJykSGAoFY2h1bmsYAiABKAxCCbpIBnoEGICAQCI6ChRVcGxvYWRNb2R1bGVSZXNwb25zZRIOCgZkaWdlc3QYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoBCJwChVJbnZva2VJbnN0YW5jZVJlcXVlc3QSGwoIaW5zdGFuY2UYASABKAlCCbpIBnIEEAEYPxIcCghmdW5jdGlvbhgCIAEoCUIKukgHcgUQARj/ARIcCglhcmdzX2pzb24YAyABKAlCCbpIBnIEKICAQCJDChZJbnZva2VJbnN0YW5jZVJlc3BvbnNlEhQKDHJlc3VsdHNfanNvbhgBIAEoCRITCgtpbnN0YW5jZV9pZBgCIAEoCSJdChNSZWdpc3Rlck5vZGVSZXF1ZXN0EiwKBGluZm8YASABKAsyFi53YXNtYXRyaXgudjEuTm9kZUluZm9CBrpIA8gBARIYCgVlcG9jaBgCIAEoCUIJukgGcgQQARg/ImQKFFJlZ2lzdGVyTm9kZVJlc3BvbnNlEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SMgoPcmVwb3J0X2ludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIq8CChNSZXBvcnRTdGF0dXNSZXF1ZXN0EiwKBGluZm8YASABKAsyFi53YXNtYXRyaXgudjEuTm9kZUluZm9CBrpIA8gBARIYCgVlcG9jaBgCIAEoCUIJukgGcgQQARg/EhYKDmFmdGVyX3NlcXVlbmNlGAMgASgEEiwKBWZhY3RzGAQgAygLMhIud2FzbWF0cml4LnYxLkZhY3RCCbpIBpIBAxDoBxIoCghzbmFwc2hvdBgFIAEoCzIWLndhc21hdHJpeC52MS5TbmFwc2hvdBIgCgRsb2FkGAYgASgLMhIud2FzbWF0cml4LnYxLkxvYWQSDwoHbGVhdmluZxgHIAEoCBItCglzZW5kX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIogBChRSZXBvcnRTdGF0dXNSZXNwb25zZRIyCgxhY2tub3dsZWRnZWQYASABKAsyGi53YXNtYXRyaXgudjEuQWNrbm93bGVkZ2VkSAASMwoNbmVlZF9zbmFwc2hvdBgCIAEoCzIaLndhc21hdHJpeC52MS5OZWVkU25hcHNob3RIAEIHCgVob2xkcyIvCgxBY2tub3dsZWRnZWQSDQoFZXBvY2gYASABKAkSEAoIc2VxdWVuY2UYAiABKAQiGwoMTmVlZFNuYXBzaG90EgsKA3doeRgBIAEoCTL1CQoTQ29udHJvbFBsYW5lU2VydmljZRJYCg1TdGFydEluc3RhbmNlEiIud2FzbWF0cml4LnYxLlN0YXJ0SW5zdGFuY2VSZXF1ZXN0GiMud2FzbWF0cml4LnYxLlN0YXJ0SW5zdGFuY2VSZXNwb25zZRJVCgxTdG9wSW5zdGFuY2USIS53YXNtYXRyaXgudjEuU3RvcEluc3RhbmNlUmVxdWVzdBoiLndhc21hdHJpeC52MS5TdG9wSW5zdGFuY2VSZXNwb25zZRJYCg1RdWVyeUluc3RhbmNlEiIud2FzbWF0cml4LnYxLlF1ZXJ5SW5zdGFuY2VSZXF1ZXN0GiMud2FzbWF0cml4LnYxLlF1ZXJ5SW5zdGFuY2VSZXNwb25zZRJYCg1MaXN0SW5zdGFuY2VzEiIud2FzbWF0cml4LnYxLkxpc3RJbnN0YW5jZXNSZXF1ZXN0GiMud2FzbWF0cml4LnYxLkxpc3RJbnN0YW5jZXNSZXNwb25zZRJhChBBc3NpZ25DYXBhYmlsaXR5EiUud2FzbWF0cml4LnYxLkFzc2lnbkNhcGFiaWxpdHlSZXF1ZXN0GiYud2FzbWF0cml4LnYxLkFzc2lnbkNhcGFiaWxpdHlSZXNwb25zZRJhChBSZXZva2VDYXBhYmlsaXR5EiUud2FzbWF0cml4LnYxLlJldm9rZUNhcGFiaWxpdHlSZXF1ZXN0GiYud2FzbWF0cml4LnYxLlJldm9rZUNhcGFiaWxpdHlSZXNwb25zZRJhChBMaXN0Q2FwYWJpbGl0aWVzEiUud2FzbWF0cml4LnYxLkxpc3RDYXBhYmlsaXRpZXNSZXF1ZXN0GiYud2FzbWF0cml4LnYxLkxpc3RDYXBhYmlsaXRpZXNSZXNwb25zZRJMCglMaXN0Tm9kZXMSHi53YXNtYXRyaXgudjEuTGlzdE5vZGVzUmVxdWVzdBofLndhc21hdHJpeC52MS5MaXN0Tm9kZXNSZXNwb25zZRJRCgpXYXRjaEZhY3RzEh8ud2FzbWF0cml4LnYxLldhdGNoRmFjdHNSZXF1ZXN0GiAud2FzbWF0cml4LnYxLldhdGNoRmFjdHNSZXNwb25zZTABEksKCFRhaWxMb2dzEh0ud2FzbWF0cml4LnYxLlRhaWxMb2dzUmVxdWVzdBoeLndhc21hdHJpeC52MS5UYWlsTG9nc1Jlc3BvbnNlMAESVwoMVXBsb2FkTW9kdWxlEiEud2FzbWF0cml4LnYxLlVwbG9hZE1vZHVsZVJlcXVlc3QaIi53YXNtYXRyaXgudjEuVXBsb2FkTW9kdWxlUmVzcG9uc2UoARJbCg5JbnZva2VJbnN0YW5jZRIjLndhc21hdHJpeC52MS5JbnZva2VJbnN0YW5jZVJlcXVlc3QaJC53YXNtYXRyaXgudjEuSW52b2tlSW5zdGFuY2VSZXNwb25zZRJVCgxSZWdpc3Rlck5vZGUSIS53YXNtYXRyaXgudjEuUmVnaXN0ZXJOb2RlUmVxdWVzdBoiLndhc21hdHJpeC52MS5SZWdpc3Rlck5vZGVSZXNwb25zZRJVCgxSZXBvcnRTdGF0dXMSIS53YXNtYXRyaXgudjEuUmVwb3J0U3RhdHVzUmVxdWVzdBoiLndhc21hdHJpeC52MS5SZXBvcnRTdGF0dXNSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_wasmatrix_v1_fact, file_wasmatrix_v1_instance, file_wasmatrix_v1_node]);
+  fileDesc("CiB3YXNtYXRyaXgvdjEvY29udHJvbF9wbGFuZS5wcm90bxIMd2FzbWF0cml4LnYxIpYBCgxNb2R1bGVTb3VyY2USLgoGZGlnZXN0GAEgASgJQhy6SBlyFzIVXnNoYTI1NjpbMC05YS1mXXs2NH0kSAASHQoGaW5saW5lGAIgASgMQgu6SAh6BhABGICAQEgAEiYKA3VybBgDIAEoCzIXLndhc21hdHJpeC52MS5Nb2R1bGVVcmxIAEIPCgZzb3VyY2USBbpIAggBIsIBCglNb2R1bGVVcmwSGAoDdXJsGAEgASgJQgu6SAhyBhiAEIgBARKaAQoGZGlnZXN0GAIgASgJQokBukiFAboBgQEKEW1vZHVsZV91cmwuZGlnZXN0EjdtdXN0IGJlIGVtcHR5IG9yICdzaGEyNTY6JyBhbmQgNjQgbG93ZXItY2FzZSBoZXggZGlnaXRzGjN0aGlzID09ICcnIHx8IHRoaXMubWF0Y2hlcygnXnNoYTI1NjpbMC05YS1mXXs2NH0kJyki9gIKFFN0YXJ0SW5zdGFuY2VSZXF1ZXN0EiEKD2lkZW1wb3RlbmN5X2tleRgBIAEoCUIIukgFcgMYgAESMAoEc3BlYxgCIAEoCzIaLndhc21hdHJpeC52MS5JbnN0YW5jZVNwZWNCBrpIA8gBARIyCgZtb2R1bGUYAyABKAsyGi53YXNtYXRyaXgudjEuTW9kdWxlU291cmNlQga6SAPIAQESEwoLdW5pcXVlX25hbWUYBCABKAgSGAoHbm9kZV9pZBgFIAEoCUIHukgEcgIYPxJRCgtub2RlX2xhYmVscxgGIAMoCzIyLndhc21hdHJpeC52MS5TdGFydEluc3RhbmNlUmVxdWVzdC5Ob2RlTGFiZWxzRW50cnlCCLpIBZoBAhBAEg8KB2F0dGVtcHQYByABKA0SDwoHZHJ5X3J1bhgIIAEoCBoxCg9Ob2RlTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKMAQoVU3RhcnRJbnN0YW5jZVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlEhcKD2FscmVhZHlfc3RhcnRlZBgCIAEoCBIwCgh2ZXJkaWN0cxgDIAMoCzIeLndhc21hdHJpeC52MS5QbGFjZW1lbnRWZXJkaWN0In4KEFBsYWNlbWVudFZlcmRpY3QSDwoHbm9kZV9pZBgBIAEoCRIOCgZmYWlsZWQYAiADKAkSDAoEY29zdBgDIAEoARIRCglsb2FkX2Nvc3QYBCABKAESEwoLbW9kdWxlX2Nvc3QYBSABKAESEwoLc3ByZWFkX2Nvc3QYBiABKAEiWgoVU3RhcnRJbnN0YW5jZXNSZXF1ZXN0EkEKCHJlcXVlc3RzGAEgAygLMiIud2FzbWF0cml4LnYxLlN0YXJ0SW5zdGFuY2VSZXF1ZXN0Qgu6SAiSAQUIARDoByJEChZTdGFydEluc3RhbmNlc1Jlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS53YXNtYXRyaXgudjEuU3RhcnRSZXN1bHQifgoLU3RhcnRSZXN1bHQSNgoHc3RhcnRlZBgBIAEoCzIjLndhc21hdHJpeC52MS5TdGFydEluc3RhbmNlUmVzcG9uc2VIABItCgdmYWlsdXJlGAIgASgLMhoud2FzbWF0cml4LnYxLlN0YXJ0RmFpbHVyZUgAQggKBnJlc3VsdCJYCgxTdGFydEZhaWx1cmUSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEikKBmRldGFpbBgDIAEoCzIZLndhc21hdHJpeC52MS5FcnJvckRldGFpbCJrChNTdG9wSW5zdGFuY2VSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGD8SNwoFZ3JhY2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcMgAiQAoUU3RvcEluc3RhbmNlUmVzcG9uc2USKAoIaW5zdGFuY2UYASABKAsyFi53YXNtYXRyaXgudjEuSW5zdGFuY2UiMwoUUXVlcnlJbnN0YW5jZVJlcXVlc3QSGwoIaW5zdGFuY2UYASABKAlCCbpIBnIEEAEYPyJBChVRdWVyeUluc3RhbmNlUmVzcG9uc2USKAoIaW5zdGFuY2UYASABKAsyFi53YXNtYXRyaXgudjEuSW5zdGFuY2UiyQIKFExpc3RJbnN0YW5jZXNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAQSFQoEbmFtZRgDIAEoCUIHukgEcgIYPxJICgZsYWJlbHMYBCADKAsyLi53YXNtYXRyaXgudjEuTGlzdEluc3RhbmNlc1JlcXVlc3QuTGFiZWxzRW50cnlCCLpIBZoBAhBAEjUKBnN0YXRlcxgFIAMoDjIbLndhc21hdHJpeC52MS5JbnN0YW5jZVN0YXRlQgi6SAWSAQIQIBIYCgdub2RlX2lkGAYgASgJQge6SARyAhg/EhUKDWluY2x1ZGVfZW5kZWQYByABKAgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJvChVMaXN0SW5zdGFuY2VzUmVzcG9uc2USKQoJaW5zdGFuY2VzGAEgAygLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRISCgpyZWJ1aWxkaW5nGAMgASgIImwKF0Fzc2lnbkNhcGFiaWxpdHlSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGD8SNAoKYXNzaWdubWVudBgCIAEoCzIYLndhc21hdHJpeC52MS5Bc3NpZ25tZW50Qga6SAPIAQEiRAoYQXNzaWduQ2FwYWJpbGl0eVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlImwKF1Jldm9rZUNhcGFiaWxpdHlSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGD8SNAoKYXNzaWdubWVudBgCIAEoCzIYLndhc21hdHJpeC52MS5Bc3NpZ25tZW50Qga6SAPIAQEiRAoYUmV2b2tlQ2FwYWJpbGl0eVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlIjQKF0xpc3RDYXBhYmlsaXRpZXNSZXF1ZXN0EhkKCGluc3RhbmNlGAEgASgJQge6SARyAhg/InwKGExpc3RDYXBhYmlsaXRpZXNSZXNwb25zZRI1CglpbnN0YW5jZXMYASADKAsyIi53YXNtYXRyaXgudjEuSW5zdGFuY2VDYXBhYmlsaXRpZXMSKQoJcHJvdmlkZXJzGAIgAygLMhYud2FzbWF0cml4LnYxLlByb3ZpZGVyIrQBChRJbnN0YW5jZUNhcGFiaWxpdGllcxITCgtpbnN0YW5jZV9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEi0KC2Fzc2lnbm1lbnRzGAMgAygLMhgud2FzbWF0cml4LnYxLkFzc2lnbm1lbnQSFAoMZGVuaWVkX2NvdW50GAQgASgEEjQKD3Blcm1pc3Npb25fdXNlcxgFIAMoCzIbLndhc21hdHJpeC52MS5QZXJtaXNzaW9uVXNlIhIKEExpc3ROb2Rlc1JlcXVlc3QiNgoRTGlzdE5vZGVzUmVzcG9uc2USIQoFbm9kZXMYASADKAsyEi53YXNtYXRyaXgudjEuTm9kZSIvChFDb3Jkb25Ob2RlUmVxdWVzdBIaCgdub2RlX2lkGAEgASgJQgm6SAZyBBABGD8iNgoSQ29yZG9uTm9kZVJlc3BvbnNlEiAKBG5vZGUYASABKAsyEi53YXNtYXRyaXgudjEuTm9kZSIxChNVbmNvcmRvbk5vZGVSZXF1ZXN0EhoKB25vZGVfaWQYASABKAlCCbpIBnIEEAEYPyI4ChRVbmNvcmRvbk5vZGVSZXNwb25zZRIgCgRub2RlGAEgASgLMhIud2FzbWF0cml4LnYxLk5vZGUiagoQRHJhaW5Ob2RlUmVxdWVzdBIaCgdub2RlX2lkGAEgASgJQgm6SAZyBBABGD8SOgoHdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOukgLqgEIIgQIgKMFMgAizwEKEURyYWluTm9kZVJlc3BvbnNlEikKBWJlZ3VuGAEgASgLMhgud2FzbWF0cml4LnYxLkRyYWluQmVndW5IABIpCgVtb3ZlZBgCIAEoCzIYLndhc21hdHJpeC52MS5EcmFpbk1vdmVkSAASKwoGc3RheWVkGAMgASgLMhkud2FzbWF0cml4LnYxLkRyYWluU3RheWVkSAASLwoIZmluaXNoZWQYBCABKAsyGy53YXNtYXRyaXgudjEuRHJhaW5GaW5pc2hlZEgAQgYKBHN0ZXAiMAoKRHJhaW5CZWd1bhIRCglpbnN0YW5jZXMYASABKA0SDwoHbW92YWJsZRgCIAEoDSJUCgpEcmFpbk1vdmVkEhMKC2luc3RhbmNlX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDwoHbm9kZV9pZBgDIAEoCRISCgpnZW5lcmF0aW9uGAQgASgEImcKC0RyYWluU3RheWVkEhMKC2luc3RhbmNlX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSJAoGcmVhc29uGAMgASgOMhQud2FzbWF0cml4LnYxLlJlYXNvbhIPCgdtZXNzYWdlGAQgASgJIkYKDURyYWluRmluaXNoZWQSDQoFbW92ZWQYASABKA0SDgoGc3RheWVkGAIgASgNEhYKDndpdG5lc3NfY29waWVzGAMgASgNImcKEVdhdGNoRmFjdHNSZXF1ZXN0EicKBWFmdGVyGAEgASgLMhgud2FzbWF0cml4LnYxLkZhY3RDdXJzb3ISDgoGZm9sbG93GAIgASgIEhkKCGluc3RhbmNlGAMgASgJQge6SARyAhg/Im4KEldhdGNoRmFjdHNSZXNwb25zZRIhCgVmYWN0cxgBIAMoCzISLndhc21hdHJpeC52MS5GYWN0EigKBmN1cnNvchgCIAEoCzIYLndhc21hdHJpeC52MS5GYWN0Q3Vyc29yEgsKA2dhcBgDIAEoCCJqCg9UYWlsTG9nc1JlcXVlc3QSGwoIaW5zdGFuY2UYASABKAlCCbpIBnIEEAEYPxIOCgZmb2xsb3cYAiABKAgSEgoKbGFzdF9saW5lcxgDIAEoDRIWCg5hZnRlcl9zZXF1ZW5jZRgEIAEoBCI4ChBUYWlsTG9nc1Jlc3BvbnNlEiQKBWxpbmVzGAEgAygLMhUud2FzbWF0cml4LnYxLkxvZ0xpbmUizwEKE1VwbG9hZE1vZHVsZVJlcXVlc3QSnQEKBmRpZ2VzdBgBIAEoCUKMAbpIiAG6AYQBChR1cGxvYWRfbW9kdWxlLmRpZ2VzdBI3bXVzdCBiZSBlbXB0eSBvciAnc2hhMjU2OicgYW5kIDY0IGxvd2VyLWNhc2UgaGV4IGRpZ2l0cxozdGhpcyA9PSAnJyB8fCB0aGlzLm1hdGNoZXMoJ15zaGEyNTY6WzAtOWEtZl17NjR9JCcpEhgKBWNodW5rGAIgASgMQgm6SAZ6BBiAgEAiOgoUVXBsb2FkTW9kdWxlUmVzcG9uc2USDgoGZGlnZXN0GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAQicAoVSW52b2tlSW5zdGFuY2VSZXF1ZXN0EhsKCGluc3RhbmNlGAEgASgJQgm6SAZyBBABGD8SHAoIZnVuY3Rpb24YAiABKAlCCrpIB3IFEAEY/wESHAoJYXJnc19qc29uGAMgASgJQgm6SAZyBCiAgEAiQwoWSW52b2tlSW5zdGFuY2VSZXNwb25zZRIUCgxyZXN1bHRzX2pzb24YASABKAkSEwoLaW5zdGFuY2VfaWQYAiABKAkiXQoTUmVnaXN0ZXJOb2RlUmVxdWVzdBIsCgRpbmZvGAEgASgLMhYud2FzbWF0cml4LnYxLk5vZGVJbmZvQga6SAPIAQESGAoFZXBvY2gYAiABKAlCCbpIBnIEEAEYPyJkChRSZWdpc3Rlck5vZGVSZXNwb25zZRIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEjIKD3JlcG9ydF9pbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKvAgoTUmVwb3J0U3RhdHVzUmVxdWVzdBIsCgRpbmZvGAEgASgLMhYud2FzbWF0cml4LnYxLk5vZGVJbmZvQga6SAPIAQESGAoFZXBvY2gYAiABKAlCCbpIBnIEEAEYPxIWCg5hZnRlcl9zZXF1ZW5jZRgDIAEoBBIsCgVmYWN0cxgEIAMoCzISLndhc21hdHJpeC52MS5GYWN0Qgm6SAaSAQMQ6AcSKAoIc25hcHNob3QYBSABKAsyFi53YXNtYXRyaXgudjEuU25hcHNob3QSIAoEbG9hZBgGIAEoCzISLndhc21hdHJpeC52MS5Mb2FkEg8KB2xlYXZpbmcYByABKAgSLQoJc2VuZF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKIAQoUUmVwb3J0U3RhdHVzUmVzcG9uc2USMgoMYWNrbm93bGVkZ2VkGAEgASgLMhoud2FzbWF0cml4LnYxLkFja25vd2xlZGdlZEgAEjMKDW5lZWRfc25hcHNob3QYAiABKAsyGi53YXNtYXRyaXgudjEuTmVlZFNuYXBzaG90SABCBwoFaG9sZHMiLwoMQWNrbm93bGVkZ2VkEg0KBWVwb2NoGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEIhsKDE5lZWRTbmFwc2hvdBILCgN3aHkYASABKAkyygwKE0NvbnRyb2xQbGFuZVNlcnZpY2USWAoNU3RhcnRJbnN0YW5jZRIiLndhc21hdHJpeC52MS5TdGFydEluc3RhbmNlUmVxdWVzdBojLndhc21hdHJpeC52MS5TdGFydEluc3RhbmNlUmVzcG9uc2USWwoOU3RhcnRJbnN0YW5jZXMSIy53YXNtYXRyaXgudjEuU3RhcnRJbnN0YW5jZXNSZXF1ZXN0GiQud2FzbWF0cml4LnYxLlN0YXJ0SW5zdGFuY2VzUmVzcG9uc2USVQoMU3RvcEluc3RhbmNlEiEud2FzbWF0cml4LnYxLlN0b3BJbnN0YW5jZVJlcXVlc3QaIi53YXNtYXRyaXgudjEuU3RvcEluc3RhbmNlUmVzcG9uc2USWAoNUXVlcnlJbnN0YW5jZRIiLndhc21hdHJpeC52MS5RdWVyeUluc3RhbmNlUmVxdWVzdBojLndhc21hdHJpeC52MS5RdWVyeUluc3RhbmNlUmVzcG9uc2USWAoNTGlzdEluc3RhbmNlcxIiLndhc21hdHJpeC52MS5MaXN0SW5zdGFuY2VzUmVxdWVzdBojLndhc21hdHJpeC52MS5MaXN0SW5zdGFuY2VzUmVzcG9uc2USYQoQQXNzaWduQ2FwYWJpbGl0eRIlLndhc21hdHJpeC52MS5Bc3NpZ25DYXBhYmlsaXR5UmVxdWVzdBomLndhc21hdHJpeC52MS5Bc3NpZ25DYXBhYmlsaXR5UmVzcG9uc2USYQoQUmV2b2tlQ2FwYWJpbGl0eRIlLndhc21hdHJpeC52MS5SZXZva2VDYXBhYmlsaXR5UmVxdWVzdBomLndhc21hdHJpeC52MS5SZXZva2VDYXBhYmlsaXR5UmVzcG9uc2USYQoQTGlzdENhcGFiaWxpdGllcxIlLndhc21hdHJpeC52MS5MaXN0Q2FwYWJpbGl0aWVzUmVxdWVzdBomLndhc21hdHJpeC52MS5MaXN0Q2FwYWJpbGl0aWVzUmVzcG9uc2USTAoJTGlzdE5vZGVzEh4ud2FzbWF0cml4LnYxLkxpc3ROb2Rlc1JlcXVlc3QaHy53YXNtYXRyaXgudjEuTGlzdE5vZGVzUmVzcG9uc2USTwoKQ29yZG9uTm9kZRIfLndhc21hdHJpeC52MS5Db3Jkb25Ob2RlUmVxdWVzdBogLndhc21hdHJpeC52MS5Db3Jkb25Ob2RlUmVzcG9uc2USVQoMVW5jb3Jkb25Ob2RlEiEud2FzbWF0cml4LnYxLlVuY29yZG9uTm9kZVJlcXVlc3QaIi53YXNtYXRyaXgudjEuVW5jb3Jkb25Ob2RlUmVzcG9uc2USTgoJRHJhaW5Ob2RlEh4ud2FzbWF0cml4LnYxLkRyYWluTm9kZVJlcXVlc3QaHy53YXNtYXRyaXgudjEuRHJhaW5Ob2RlUmVzcG9uc2UwARJRCgpXYXRjaEZhY3RzEh8ud2FzbWF0cml4LnYxLldhdGNoRmFjdHNSZXF1ZXN0GiAud2FzbWF0cml4LnYxLldhdGNoRmFjdHNSZXNwb25zZTABEksKCFRhaWxMb2dzEh0ud2FzbWF0cml4LnYxLlRhaWxMb2dzUmVxdWVzdBoeLndhc21hdHJpeC52MS5UYWlsTG9nc1Jlc3BvbnNlMAESVwoMVXBsb2FkTW9kdWxlEiEud2FzbWF0cml4LnYxLlVwbG9hZE1vZHVsZVJlcXVlc3QaIi53YXNtYXRyaXgudjEuVXBsb2FkTW9kdWxlUmVzcG9uc2UoARJbCg5JbnZva2VJbnN0YW5jZRIjLndhc21hdHJpeC52MS5JbnZva2VJbnN0YW5jZVJlcXVlc3QaJC53YXNtYXRyaXgudjEuSW52b2tlSW5zdGFuY2VSZXNwb25zZRJVCgxSZWdpc3Rlck5vZGUSIS53YXNtYXRyaXgudjEuUmVnaXN0ZXJOb2RlUmVxdWVzdBoiLndhc21hdHJpeC52MS5SZWdpc3Rlck5vZGVSZXNwb25zZRJVCgxSZXBvcnRTdGF0dXMSIS53YXNtYXRyaXgudjEuUmVwb3J0U3RhdHVzUmVxdWVzdBoiLndhc21hdHJpeC52MS5SZXBvcnRTdGF0dXNSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_wasmatrix_v1_error, file_wasmatrix_v1_fact, file_wasmatrix_v1_instance, file_wasmatrix_v1_node]);
 
 /**
  * Where the bytes of a module come from.
@@ -257,6 +259,121 @@ export const PlacementVerdictSchema: GenMessage<PlacementVerdict> = /*@__PURE__*
   messageDesc(file_wasmatrix_v1_control_plane, 4);
 
 /**
+ * Request to start many instances.
+ *
+ * @generated from message wasmatrix.v1.StartInstancesRequest
+ */
+export type StartInstancesRequest = Message<"wasmatrix.v1.StartInstancesRequest"> & {
+  /**
+   * As StartInstance takes them; a dry run is refused. No key may occur twice.
+   *
+   * @generated from field: repeated wasmatrix.v1.StartInstanceRequest requests = 1;
+   */
+  requests: StartInstanceRequest[];
+};
+
+/**
+ * Describes the message wasmatrix.v1.StartInstancesRequest.
+ * Use `create(StartInstancesRequestSchema)` to create a new message.
+ */
+export const StartInstancesRequestSchema: GenMessage<StartInstancesRequest> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_control_plane, 5);
+
+/**
+ * Answer to StartInstances.
+ *
+ * @generated from message wasmatrix.v1.StartInstancesResponse
+ */
+export type StartInstancesResponse = Message<"wasmatrix.v1.StartInstancesResponse"> & {
+  /**
+   * In the order of the requests.
+   *
+   * @generated from field: repeated wasmatrix.v1.StartResult results = 1;
+   */
+  results: StartResult[];
+};
+
+/**
+ * Describes the message wasmatrix.v1.StartInstancesResponse.
+ * Use `create(StartInstancesResponseSchema)` to create a new message.
+ */
+export const StartInstancesResponseSchema: GenMessage<StartInstancesResponse> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_control_plane, 6);
+
+/**
+ * StartResult is what came of one request of many.
+ *
+ * @generated from message wasmatrix.v1.StartResult
+ */
+export type StartResult = Message<"wasmatrix.v1.StartResult"> & {
+  /**
+   * One of these.
+   *
+   * @generated from oneof wasmatrix.v1.StartResult.result
+   */
+  result: {
+    /**
+     * It was started. If all answers together exceed what one message may hold, later instances carry only id, name, node,
+     * generation and state.
+     *
+     * @generated from field: wasmatrix.v1.StartInstanceResponse started = 1;
+     */
+    value: StartInstanceResponse;
+    case: "started";
+  } | {
+    /**
+     * It was not.
+     *
+     * @generated from field: wasmatrix.v1.StartFailure failure = 2;
+     */
+    value: StartFailure;
+    case: "failure";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message wasmatrix.v1.StartResult.
+ * Use `create(StartResultSchema)` to create a new message.
+ */
+export const StartResultSchema: GenMessage<StartResult> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_control_plane, 7);
+
+/**
+ * StartFailure is why one request of many failed, as StartInstance alone would have said it.
+ *
+ * @generated from message wasmatrix.v1.StartFailure
+ */
+export type StartFailure = Message<"wasmatrix.v1.StartFailure"> & {
+  /**
+   * The Connect code, for example "resource_exhausted".
+   *
+   * @generated from field: string code = 1;
+   */
+  code: string;
+
+  /**
+   * A sentence for people.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * For programs.
+   *
+   * @generated from field: wasmatrix.v1.ErrorDetail detail = 3;
+   */
+  detail?: ErrorDetail | undefined;
+};
+
+/**
+ * Describes the message wasmatrix.v1.StartFailure.
+ * Use `create(StartFailureSchema)` to create a new message.
+ */
+export const StartFailureSchema: GenMessage<StartFailure> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_control_plane, 8);
+
+/**
  * Request to stop an instance.
  *
  * @generated from message wasmatrix.v1.StopInstanceRequest
@@ -282,7 +399,7 @@ export type StopInstanceRequest = Message<"wasmatrix.v1.StopInstanceRequest"> & 
  * Use `create(StopInstanceRequestSchema)` to create a new message.
  */
 export const StopInstanceRequestSchema: GenMessage<StopInstanceRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 5);
+  messageDesc(file_wasmatrix_v1_control_plane, 9);
 
 /**
  * Answer to StopInstance.
@@ -303,7 +420,7 @@ export type StopInstanceResponse = Message<"wasmatrix.v1.StopInstanceResponse"> 
  * Use `create(StopInstanceResponseSchema)` to create a new message.
  */
 export const StopInstanceResponseSchema: GenMessage<StopInstanceResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 6);
+  messageDesc(file_wasmatrix_v1_control_plane, 10);
 
 /**
  * Question for one instance.
@@ -324,7 +441,7 @@ export type QueryInstanceRequest = Message<"wasmatrix.v1.QueryInstanceRequest"> 
  * Use `create(QueryInstanceRequestSchema)` to create a new message.
  */
 export const QueryInstanceRequestSchema: GenMessage<QueryInstanceRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 7);
+  messageDesc(file_wasmatrix_v1_control_plane, 11);
 
 /**
  * Answer to QueryInstance.
@@ -345,7 +462,7 @@ export type QueryInstanceResponse = Message<"wasmatrix.v1.QueryInstanceResponse"
  * Use `create(QueryInstanceResponseSchema)` to create a new message.
  */
 export const QueryInstanceResponseSchema: GenMessage<QueryInstanceResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 8);
+  messageDesc(file_wasmatrix_v1_control_plane, 12);
 
 /**
  * Question for many instances. Filters are joined by AND.
@@ -408,7 +525,7 @@ export type ListInstancesRequest = Message<"wasmatrix.v1.ListInstancesRequest"> 
  * Use `create(ListInstancesRequestSchema)` to create a new message.
  */
 export const ListInstancesRequestSchema: GenMessage<ListInstancesRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 9);
+  messageDesc(file_wasmatrix_v1_control_plane, 13);
 
 /**
  * One page of instances.
@@ -443,7 +560,7 @@ export type ListInstancesResponse = Message<"wasmatrix.v1.ListInstancesResponse"
  * Use `create(ListInstancesResponseSchema)` to create a new message.
  */
 export const ListInstancesResponseSchema: GenMessage<ListInstancesResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 10);
+  messageDesc(file_wasmatrix_v1_control_plane, 14);
 
 /**
  * Request to make an assignment.
@@ -471,7 +588,7 @@ export type AssignCapabilityRequest = Message<"wasmatrix.v1.AssignCapabilityRequ
  * Use `create(AssignCapabilityRequestSchema)` to create a new message.
  */
 export const AssignCapabilityRequestSchema: GenMessage<AssignCapabilityRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 11);
+  messageDesc(file_wasmatrix_v1_control_plane, 15);
 
 /**
  * Answer to AssignCapability.
@@ -492,7 +609,7 @@ export type AssignCapabilityResponse = Message<"wasmatrix.v1.AssignCapabilityRes
  * Use `create(AssignCapabilityResponseSchema)` to create a new message.
  */
 export const AssignCapabilityResponseSchema: GenMessage<AssignCapabilityResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 12);
+  messageDesc(file_wasmatrix_v1_control_plane, 16);
 
 /**
  * Request to take an assignment away.
@@ -521,7 +638,7 @@ export type RevokeCapabilityRequest = Message<"wasmatrix.v1.RevokeCapabilityRequ
  * Use `create(RevokeCapabilityRequestSchema)` to create a new message.
  */
 export const RevokeCapabilityRequestSchema: GenMessage<RevokeCapabilityRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 13);
+  messageDesc(file_wasmatrix_v1_control_plane, 17);
 
 /**
  * Answer to RevokeCapability.
@@ -542,7 +659,7 @@ export type RevokeCapabilityResponse = Message<"wasmatrix.v1.RevokeCapabilityRes
  * Use `create(RevokeCapabilityResponseSchema)` to create a new message.
  */
 export const RevokeCapabilityResponseSchema: GenMessage<RevokeCapabilityResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 14);
+  messageDesc(file_wasmatrix_v1_control_plane, 18);
 
 /**
  * Question for assignments.
@@ -563,7 +680,7 @@ export type ListCapabilitiesRequest = Message<"wasmatrix.v1.ListCapabilitiesRequ
  * Use `create(ListCapabilitiesRequestSchema)` to create a new message.
  */
 export const ListCapabilitiesRequestSchema: GenMessage<ListCapabilitiesRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 15);
+  messageDesc(file_wasmatrix_v1_control_plane, 19);
 
 /**
  * Answer to ListCapabilities.
@@ -591,7 +708,7 @@ export type ListCapabilitiesResponse = Message<"wasmatrix.v1.ListCapabilitiesRes
  * Use `create(ListCapabilitiesResponseSchema)` to create a new message.
  */
 export const ListCapabilitiesResponseSchema: GenMessage<ListCapabilitiesResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 16);
+  messageDesc(file_wasmatrix_v1_control_plane, 20);
 
 /**
  * The assignments of one instance.
@@ -640,7 +757,7 @@ export type InstanceCapabilities = Message<"wasmatrix.v1.InstanceCapabilities"> 
  * Use `create(InstanceCapabilitiesSchema)` to create a new message.
  */
 export const InstanceCapabilitiesSchema: GenMessage<InstanceCapabilities> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 17);
+  messageDesc(file_wasmatrix_v1_control_plane, 21);
 
 /**
  * Question for all nodes.
@@ -655,7 +772,7 @@ export type ListNodesRequest = Message<"wasmatrix.v1.ListNodesRequest"> & {
  * Use `create(ListNodesRequestSchema)` to create a new message.
  */
 export const ListNodesRequestSchema: GenMessage<ListNodesRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 18);
+  messageDesc(file_wasmatrix_v1_control_plane, 22);
 
 /**
  * Answer to ListNodes.
@@ -676,7 +793,319 @@ export type ListNodesResponse = Message<"wasmatrix.v1.ListNodesResponse"> & {
  * Use `create(ListNodesResponseSchema)` to create a new message.
  */
 export const ListNodesResponseSchema: GenMessage<ListNodesResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 19);
+  messageDesc(file_wasmatrix_v1_control_plane, 23);
+
+/**
+ * Request to cordon a node.
+ *
+ * @generated from message wasmatrix.v1.CordonNodeRequest
+ */
+export type CordonNodeRequest = Message<"wasmatrix.v1.CordonNodeRequest"> & {
+  /**
+   * The node.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+};
+
+/**
+ * Describes the message wasmatrix.v1.CordonNodeRequest.
+ * Use `create(CordonNodeRequestSchema)` to create a new message.
+ */
+export const CordonNodeRequestSchema: GenMessage<CordonNodeRequest> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_control_plane, 24);
+
+/**
+ * Answer to CordonNode.
+ *
+ * @generated from message wasmatrix.v1.CordonNodeResponse
+ */
+export type CordonNodeResponse = Message<"wasmatrix.v1.CordonNodeResponse"> & {
+  /**
+   * As last reported.
+   *
+   * @generated from field: wasmatrix.v1.Node node = 1;
+   */
+  node?: Node | undefined;
+};
+
+/**
+ * Describes the message wasmatrix.v1.CordonNodeResponse.
+ * Use `create(CordonNodeResponseSchema)` to create a new message.
+ */
+export const CordonNodeResponseSchema: GenMessage<CordonNodeResponse> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_control_plane, 25);
+
+/**
+ * Request to let a node take instances again.
+ *
+ * @generated from message wasmatrix.v1.UncordonNodeRequest
+ */
+export type UncordonNodeRequest = Message<"wasmatrix.v1.UncordonNodeRequest"> & {
+  /**
+   * The node.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+};
+
+/**
+ * Describes the message wasmatrix.v1.UncordonNodeRequest.
+ * Use `create(UncordonNodeRequestSchema)` to create a new message.
+ */
+export const UncordonNodeRequestSchema: GenMessage<UncordonNodeRequest> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_control_plane, 26);
+
+/**
+ * Answer to UncordonNode.
+ *
+ * @generated from message wasmatrix.v1.UncordonNodeResponse
+ */
+export type UncordonNodeResponse = Message<"wasmatrix.v1.UncordonNodeResponse"> & {
+  /**
+   * As last reported.
+   *
+   * @generated from field: wasmatrix.v1.Node node = 1;
+   */
+  node?: Node | undefined;
+};
+
+/**
+ * Describes the message wasmatrix.v1.UncordonNodeResponse.
+ * Use `create(UncordonNodeResponseSchema)` to create a new message.
+ */
+export const UncordonNodeResponseSchema: GenMessage<UncordonNodeResponse> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_control_plane, 27);
+
+/**
+ * Request to empty a node.
+ *
+ * @generated from message wasmatrix.v1.DrainNodeRequest
+ */
+export type DrainNodeRequest = Message<"wasmatrix.v1.DrainNodeRequest"> & {
+  /**
+   * The node.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * After this no further move begins. Default 5 min.
+   *
+   * @generated from field: google.protobuf.Duration timeout = 2;
+   */
+  timeout?: Duration | undefined;
+};
+
+/**
+ * Describes the message wasmatrix.v1.DrainNodeRequest.
+ * Use `create(DrainNodeRequestSchema)` to create a new message.
+ */
+export const DrainNodeRequestSchema: GenMessage<DrainNodeRequest> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_control_plane, 28);
+
+/**
+ * DrainNodeResponse is one step of a drain.
+ *
+ * @generated from message wasmatrix.v1.DrainNodeResponse
+ */
+export type DrainNodeResponse = Message<"wasmatrix.v1.DrainNodeResponse"> & {
+  /**
+   * One of these; absent in messages that only keep the stream alive.
+   *
+   * @generated from oneof wasmatrix.v1.DrainNodeResponse.step
+   */
+  step: {
+    /**
+     * The first: the node takes no new instances any more.
+     *
+     * @generated from field: wasmatrix.v1.DrainBegun begun = 1;
+     */
+    value: DrainBegun;
+    case: "begun";
+  } | {
+    /**
+     * An instance runs elsewhere, and has ended here.
+     *
+     * @generated from field: wasmatrix.v1.DrainMoved moved = 2;
+     */
+    value: DrainMoved;
+    case: "moved";
+  } | {
+    /**
+     * An instance stays here.
+     *
+     * @generated from field: wasmatrix.v1.DrainStayed stayed = 3;
+     */
+    value: DrainStayed;
+    case: "stayed";
+  } | {
+    /**
+     * The last.
+     *
+     * @generated from field: wasmatrix.v1.DrainFinished finished = 4;
+     */
+    value: DrainFinished;
+    case: "finished";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message wasmatrix.v1.DrainNodeResponse.
+ * Use `create(DrainNodeResponseSchema)` to create a new message.
+ */
+export const DrainNodeResponseSchema: GenMessage<DrainNodeResponse> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_control_plane, 29);
+
+/**
+ * DrainBegun says what there is to do.
+ *
+ * @generated from message wasmatrix.v1.DrainBegun
+ */
+export type DrainBegun = Message<"wasmatrix.v1.DrainBegun"> & {
+  /**
+   * Live instances on the node.
+   *
+   * @generated from field: uint32 instances = 1;
+   */
+  instances: number;
+
+  /**
+   * Those of them that may move.
+   *
+   * @generated from field: uint32 movable = 2;
+   */
+  movable: number;
+};
+
+/**
+ * Describes the message wasmatrix.v1.DrainBegun.
+ * Use `create(DrainBegunSchema)` to create a new message.
+ */
+export const DrainBegunSchema: GenMessage<DrainBegun> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_control_plane, 30);
+
+/**
+ * DrainMoved says where an instance went.
+ *
+ * @generated from message wasmatrix.v1.DrainMoved
+ */
+export type DrainMoved = Message<"wasmatrix.v1.DrainMoved"> & {
+  /**
+   * The instance.
+   *
+   * @generated from field: string instance_id = 1;
+   */
+  instanceId: string;
+
+  /**
+   * Its name, if it has one.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Where it runs now.
+   *
+   * @generated from field: string node_id = 3;
+   */
+  nodeId: string;
+
+  /**
+   * Its generation there.
+   *
+   * @generated from field: uint64 generation = 4;
+   */
+  generation: bigint;
+};
+
+/**
+ * Describes the message wasmatrix.v1.DrainMoved.
+ * Use `create(DrainMovedSchema)` to create a new message.
+ */
+export const DrainMovedSchema: GenMessage<DrainMoved> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_control_plane, 31);
+
+/**
+ * DrainStayed says why an instance could not be moved.
+ *
+ * @generated from message wasmatrix.v1.DrainStayed
+ */
+export type DrainStayed = Message<"wasmatrix.v1.DrainStayed"> & {
+  /**
+   * The instance.
+   *
+   * @generated from field: string instance_id = 1;
+   */
+  instanceId: string;
+
+  /**
+   * Its name, if it has one.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Why, for programs.
+   *
+   * @generated from field: wasmatrix.v1.Reason reason = 3;
+   */
+  reason: Reason;
+
+  /**
+   * Why, for people.
+   *
+   * @generated from field: string message = 4;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message wasmatrix.v1.DrainStayed.
+ * Use `create(DrainStayedSchema)` to create a new message.
+ */
+export const DrainStayedSchema: GenMessage<DrainStayed> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_control_plane, 32);
+
+/**
+ * DrainFinished sums a drain up.
+ *
+ * @generated from message wasmatrix.v1.DrainFinished
+ */
+export type DrainFinished = Message<"wasmatrix.v1.DrainFinished"> & {
+  /**
+   * Instances that run elsewhere now.
+   *
+   * @generated from field: uint32 moved = 1;
+   */
+  moved: number;
+
+  /**
+   * Live instances that are still on the node.
+   *
+   * @generated from field: uint32 stayed = 2;
+   */
+  stayed: number;
+
+  /**
+   * Start orders that the node still keeps as a witness for instances on other nodes.
+   *
+   * @generated from field: uint32 witness_copies = 3;
+   */
+  witnessCopies: number;
+};
+
+/**
+ * Describes the message wasmatrix.v1.DrainFinished.
+ * Use `create(DrainFinishedSchema)` to create a new message.
+ */
+export const DrainFinishedSchema: GenMessage<DrainFinished> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_control_plane, 33);
 
 /**
  * Which facts to stream.
@@ -711,7 +1140,7 @@ export type WatchFactsRequest = Message<"wasmatrix.v1.WatchFactsRequest"> & {
  * Use `create(WatchFactsRequestSchema)` to create a new message.
  */
 export const WatchFactsRequestSchema: GenMessage<WatchFactsRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 20);
+  messageDesc(file_wasmatrix_v1_control_plane, 34);
 
 /**
  * Some facts.
@@ -746,7 +1175,7 @@ export type WatchFactsResponse = Message<"wasmatrix.v1.WatchFactsResponse"> & {
  * Use `create(WatchFactsResponseSchema)` to create a new message.
  */
 export const WatchFactsResponseSchema: GenMessage<WatchFactsResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 21);
+  messageDesc(file_wasmatrix_v1_control_plane, 35);
 
 /**
  * Which output to stream.
@@ -788,7 +1217,7 @@ export type TailLogsRequest = Message<"wasmatrix.v1.TailLogsRequest"> & {
  * Use `create(TailLogsRequestSchema)` to create a new message.
  */
 export const TailLogsRequestSchema: GenMessage<TailLogsRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 22);
+  messageDesc(file_wasmatrix_v1_control_plane, 36);
 
 /**
  * Some lines of output.
@@ -809,7 +1238,7 @@ export type TailLogsResponse = Message<"wasmatrix.v1.TailLogsResponse"> & {
  * Use `create(TailLogsResponseSchema)` to create a new message.
  */
 export const TailLogsResponseSchema: GenMessage<TailLogsResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 23);
+  messageDesc(file_wasmatrix_v1_control_plane, 37);
 
 /**
  * One piece of a module.
@@ -837,7 +1266,7 @@ export type UploadModuleRequest = Message<"wasmatrix.v1.UploadModuleRequest"> & 
  * Use `create(UploadModuleRequestSchema)` to create a new message.
  */
 export const UploadModuleRequestSchema: GenMessage<UploadModuleRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 24);
+  messageDesc(file_wasmatrix_v1_control_plane, 38);
 
 /**
  * Answer to UploadModule.
@@ -865,7 +1294,7 @@ export type UploadModuleResponse = Message<"wasmatrix.v1.UploadModuleResponse"> 
  * Use `create(UploadModuleResponseSchema)` to create a new message.
  */
 export const UploadModuleResponseSchema: GenMessage<UploadModuleResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 25);
+  messageDesc(file_wasmatrix_v1_control_plane, 39);
 
 /**
  * Request to call an exported function.
@@ -902,7 +1331,7 @@ export type InvokeInstanceRequest = Message<"wasmatrix.v1.InvokeInstanceRequest"
  * Use `create(InvokeInstanceRequestSchema)` to create a new message.
  */
 export const InvokeInstanceRequestSchema: GenMessage<InvokeInstanceRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 26);
+  messageDesc(file_wasmatrix_v1_control_plane, 40);
 
 /**
  * Answer to InvokeInstance.
@@ -930,7 +1359,7 @@ export type InvokeInstanceResponse = Message<"wasmatrix.v1.InvokeInstanceRespons
  * Use `create(InvokeInstanceResponseSchema)` to create a new message.
  */
 export const InvokeInstanceResponseSchema: GenMessage<InvokeInstanceResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 27);
+  messageDesc(file_wasmatrix_v1_control_plane, 41);
 
 /**
  * An agent's introduction.
@@ -958,7 +1387,7 @@ export type RegisterNodeRequest = Message<"wasmatrix.v1.RegisterNodeRequest"> & 
  * Use `create(RegisterNodeRequestSchema)` to create a new message.
  */
 export const RegisterNodeRequestSchema: GenMessage<RegisterNodeRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 28);
+  messageDesc(file_wasmatrix_v1_control_plane, 42);
 
 /**
  * Answer to RegisterNode.
@@ -986,7 +1415,7 @@ export type RegisterNodeResponse = Message<"wasmatrix.v1.RegisterNodeResponse"> 
  * Use `create(RegisterNodeResponseSchema)` to create a new message.
  */
 export const RegisterNodeResponseSchema: GenMessage<RegisterNodeResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 29);
+  messageDesc(file_wasmatrix_v1_control_plane, 43);
 
 /**
  * One report. With neither facts nor a snapshot it is a heartbeat.
@@ -1056,7 +1485,7 @@ export type ReportStatusRequest = Message<"wasmatrix.v1.ReportStatusRequest"> & 
  * Use `create(ReportStatusRequestSchema)` to create a new message.
  */
 export const ReportStatusRequestSchema: GenMessage<ReportStatusRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 30);
+  messageDesc(file_wasmatrix_v1_control_plane, 44);
 
 /**
  * What the control plane now holds of the node.
@@ -1093,7 +1522,7 @@ export type ReportStatusResponse = Message<"wasmatrix.v1.ReportStatusResponse"> 
  * Use `create(ReportStatusResponseSchema)` to create a new message.
  */
 export const ReportStatusResponseSchema: GenMessage<ReportStatusResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 31);
+  messageDesc(file_wasmatrix_v1_control_plane, 45);
 
 /**
  * All facts up to a sequence number are held.
@@ -1121,7 +1550,7 @@ export type Acknowledged = Message<"wasmatrix.v1.Acknowledged"> & {
  * Use `create(AcknowledgedSchema)` to create a new message.
  */
 export const AcknowledgedSchema: GenMessage<Acknowledged> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 32);
+  messageDesc(file_wasmatrix_v1_control_plane, 46);
 
 /**
  * Nothing is held of the node, an older epoch, or there is a gap.
@@ -1142,7 +1571,7 @@ export type NeedSnapshot = Message<"wasmatrix.v1.NeedSnapshot"> & {
  * Use `create(NeedSnapshotSchema)` to create a new message.
  */
 export const NeedSnapshotSchema: GenMessage<NeedSnapshot> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_control_plane, 33);
+  messageDesc(file_wasmatrix_v1_control_plane, 47);
 
 /**
  * ControlPlaneService receives requests, places instances and remembers only what agents told it.
@@ -1162,6 +1591,17 @@ export const ControlPlaneService: GenService<{
     methodKind: "unary";
     input: typeof StartInstanceRequestSchema;
     output: typeof StartInstanceResponseSchema;
+  },
+  /**
+   * Places and starts many instances. Each goes as StartInstance would take it, and one that fails leaves the others alone. Answers
+   * when all have started or failed; whoever got no answer asks again with the same keys.
+   *
+   * @generated from rpc wasmatrix.v1.ControlPlaneService.StartInstances
+   */
+  startInstances: {
+    methodKind: "unary";
+    input: typeof StartInstancesRequestSchema;
+    output: typeof StartInstancesResponseSchema;
   },
   /**
    * Stops an instance in order. Idempotent; an acknowledged stop is never undone.
@@ -1224,7 +1664,8 @@ export const ControlPlaneService: GenService<{
     output: typeof ListCapabilitiesResponseSchema;
   },
   /**
-   * Answers all known nodes, by id.
+   * Answers all known nodes, by id. Agents that are named by a static list or by etcd and have never been heard come along, with what is
+   * known of them and rebuilding set.
    *
    * @generated from rpc wasmatrix.v1.ControlPlaneService.ListNodes
    */
@@ -1232,6 +1673,39 @@ export const ControlPlaneService: GenService<{
     methodKind: "unary";
     input: typeof ListNodesRequestSchema;
     output: typeof ListNodesResponseSchema;
+  },
+  /**
+   * Makes a node take no new instances. What runs there goes on. Durable at the node. Idempotent.
+   *
+   * @generated from rpc wasmatrix.v1.ControlPlaneService.CordonNode
+   */
+  cordonNode: {
+    methodKind: "unary";
+    input: typeof CordonNodeRequestSchema;
+    output: typeof CordonNodeResponseSchema;
+  },
+  /**
+   * Makes a node take new instances again. Idempotent.
+   *
+   * @generated from rpc wasmatrix.v1.ControlPlaneService.UncordonNode
+   */
+  uncordonNode: {
+    methodKind: "unary";
+    input: typeof UncordonNodeRequestSchema;
+    output: typeof UncordonNodeResponseSchema;
+  },
+  /**
+   * Cordons a node and moves what may move: each live instance with ON_NODE_LOSS_RESTART_ELSEWHERE is placed anew, and ended here
+   * when the new one is ready. Everything else stays and is told, with why. The node stays cordoned in any case. If the
+   * caller goes away, moves that have begun are finished and no others begin; ask again to go on.
+   * Empty messages keep the stream alive.
+   *
+   * @generated from rpc wasmatrix.v1.ControlPlaneService.DrainNode
+   */
+  drainNode: {
+    methodKind: "server_streaming";
+    input: typeof DrainNodeRequestSchema;
+    output: typeof DrainNodeResponseSchema;
   },
   /**
    * Streams facts: first the remembered ones after the cursor, then new ones as they are reported.

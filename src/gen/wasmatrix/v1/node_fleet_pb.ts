@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file wasmatrix/v1/node_fleet.proto.
  */
 export const file_wasmatrix_v1_node_fleet: GenFile = /*@__PURE__*/
-  fileDesc("Ch13YXNtYXRyaXgvdjEvbm9kZV9mbGVldC5wcm90bxIMd2FzbWF0cml4LnYxIs8BChNXYXRjaFJlcG9ydHNSZXF1ZXN0EjIKDGFja25vd2xlZGdlZBgBIAEoCzIaLndhc21hdHJpeC52MS5BY2tub3dsZWRnZWRIABIzCg1uZWVkX3NuYXBzaG90GAIgASgLMhoud2FzbWF0cml4LnYxLk5lZWRTbmFwc2hvdEgAEkYKD3JlcG9ydF9pbnRlcnZhbBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkISukgPqgEMIgMIkBwyBRCAwtcvQgcKBWhvbGRzIkkKFFdhdGNoUmVwb3J0c1Jlc3BvbnNlEjEKBnJlcG9ydBgBIAEoCzIhLndhc21hdHJpeC52MS5SZXBvcnRTdGF0dXNSZXF1ZXN0IsoBCgtXaXRuZXNzQ29weRIqCgtpbnN0YW5jZV9pZBgBIAEoCUIVukgSchAyDl5bYS16MC05XXsyMH0kEhsKCmdlbmVyYXRpb24YAiABKARCB7pIBDICKAESGgoHbm9kZV9pZBgDIAEoCUIJukgGcgQQARg/EjAKBHNwZWMYBCABKAsyGi53YXNtYXRyaXgudjEuSW5zdGFuY2VTcGVjQga6SAPIAQESDwoHc3RvcHBlZBgFIAEoCBITCgtjbGFpbV9mbG9vchgGIAEoBCJFChJLZWVwV2l0bmVzc1JlcXVlc3QSLwoEY29weRgBIAEoCzIZLndhc21hdHJpeC52MS5XaXRuZXNzQ29weUIGukgDyAEBIj0KE0tlZXBXaXRuZXNzUmVzcG9uc2USJgoHd2l0bmVzcxgBIAEoCzIVLndhc21hdHJpeC52MS5XaXRuZXNzIoYBChZDbGFpbUdlbmVyYXRpb25SZXF1ZXN0EioKC2luc3RhbmNlX2lkGAEgASgJQhW6SBJyEDIOXlthLXowLTldezIwfSQSJAoTZXhwZWN0ZWRfZ2VuZXJhdGlvbhgCIAEoBEIHukgEMgIoARIaCgdub2RlX2lkGAMgASgJQgm6SAZyBBABGD8iQgoXQ2xhaW1HZW5lcmF0aW9uUmVzcG9uc2USJwoEY29weRgBIAEoCzIZLndhc21hdHJpeC52MS5XaXRuZXNzQ29weSJAChJSZWFkV2l0bmVzc1JlcXVlc3QSKgoLaW5zdGFuY2VfaWQYASABKAlCFbpIEnIQMg5eW2EtejAtOV17MjB9JCI+ChNSZWFkV2l0bmVzc1Jlc3BvbnNlEicKBGNvcHkYASABKAsyGS53YXNtYXRyaXgudjEuV2l0bmVzc0NvcHkibAoSRHJvcFdpdG5lc3NSZXF1ZXN0EioKC2luc3RhbmNlX2lkGAEgASgJQhW6SBJyEDIOXlthLXowLTldezIwfSQSEgoKZ2VuZXJhdGlvbhgCIAEoBBIWCg5pbnN0YW5jZV9lbmRlZBgDIAEoCCIVChNEcm9wV2l0bmVzc1Jlc3BvbnNlIoEBChRDaGFuZ2VXaXRuZXNzUmVxdWVzdBIqCgtpbnN0YW5jZV9pZBgBIAEoCUIVukgSchAyDl5bYS16MC05XXsyMH0kEhsKCmdlbmVyYXRpb24YAiABKARCB7pIBDICKAESIAoPd2l0bmVzc19ub2RlX2lkGAMgASgJQge6SARyAhg/IkAKFUNoYW5nZVdpdG5lc3NSZXNwb25zZRInCgRjb3B5GAEgASgLMhkud2FzbWF0cml4LnYxLldpdG5lc3NDb3B5Im0KFEZlbmNlSW5zdGFuY2VSZXF1ZXN0EioKC2luc3RhbmNlX2lkGAEgASgJQhW6SBJyEDIOXlthLXowLTldezIwfSQSKQoYc3VwZXJzZWRlZF9ieV9nZW5lcmF0aW9uGAIgASgEQge6SAQyAigBIkEKFUZlbmNlSW5zdGFuY2VSZXNwb25zZRIoCghpbnN0YW5jZRgBIAEoCzIWLndhc21hdHJpeC52MS5JbnN0YW5jZSKGAQoXUmVzZXJ2ZVBsYWNlbWVudFJlcXVlc3QSKgoLaW5zdGFuY2VfaWQYASABKAlCFbpIEnIQMg5eW2EtejAtOV17MjB9JBIaCgdub2RlX2lkGAIgASgJQgm6SAZyBBABGD8SIwoScmVmdXNlZF9ieV9ub2RlX2lkGAMgASgJQge6SARyAhg/IisKGFJlc2VydmVQbGFjZW1lbnRSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJIiQKEFNldENvcmRvblJlcXVlc3QSEAoIY29yZG9uZWQYASABKAgiJQoRU2V0Q29yZG9uUmVzcG9uc2USEAoIY29yZG9uZWQYASABKAgyrAYKEE5vZGVGbGVldFNlcnZpY2USVwoMV2F0Y2hSZXBvcnRzEiEud2FzbWF0cml4LnYxLldhdGNoUmVwb3J0c1JlcXVlc3QaIi53YXNtYXRyaXgudjEuV2F0Y2hSZXBvcnRzUmVzcG9uc2UwARJSCgtLZWVwV2l0bmVzcxIgLndhc21hdHJpeC52MS5LZWVwV2l0bmVzc1JlcXVlc3QaIS53YXNtYXRyaXgudjEuS2VlcFdpdG5lc3NSZXNwb25zZRJeCg9DbGFpbUdlbmVyYXRpb24SJC53YXNtYXRyaXgudjEuQ2xhaW1HZW5lcmF0aW9uUmVxdWVzdBolLndhc21hdHJpeC52MS5DbGFpbUdlbmVyYXRpb25SZXNwb25zZRJSCgtSZWFkV2l0bmVzcxIgLndhc21hdHJpeC52MS5SZWFkV2l0bmVzc1JlcXVlc3QaIS53YXNtYXRyaXgudjEuUmVhZFdpdG5lc3NSZXNwb25zZRJSCgtEcm9wV2l0bmVzcxIgLndhc21hdHJpeC52MS5Ecm9wV2l0bmVzc1JlcXVlc3QaIS53YXNtYXRyaXgudjEuRHJvcFdpdG5lc3NSZXNwb25zZRJYCg1DaGFuZ2VXaXRuZXNzEiIud2FzbWF0cml4LnYxLkNoYW5nZVdpdG5lc3NSZXF1ZXN0GiMud2FzbWF0cml4LnYxLkNoYW5nZVdpdG5lc3NSZXNwb25zZRJYCg1GZW5jZUluc3RhbmNlEiIud2FzbWF0cml4LnYxLkZlbmNlSW5zdGFuY2VSZXF1ZXN0GiMud2FzbWF0cml4LnYxLkZlbmNlSW5zdGFuY2VSZXNwb25zZRJhChBSZXNlcnZlUGxhY2VtZW50EiUud2FzbWF0cml4LnYxLlJlc2VydmVQbGFjZW1lbnRSZXF1ZXN0GiYud2FzbWF0cml4LnYxLlJlc2VydmVQbGFjZW1lbnRSZXNwb25zZRJMCglTZXRDb3Jkb24SHi53YXNtYXRyaXgudjEuU2V0Q29yZG9uUmVxdWVzdBofLndhc21hdHJpeC52MS5TZXRDb3Jkb25SZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_wasmatrix_v1_control_plane, file_wasmatrix_v1_fact, file_wasmatrix_v1_instance]);
+  fileDesc("Ch13YXNtYXRyaXgvdjEvbm9kZV9mbGVldC5wcm90bxIMd2FzbWF0cml4LnYxIs8BChNXYXRjaFJlcG9ydHNSZXF1ZXN0EjIKDGFja25vd2xlZGdlZBgBIAEoCzIaLndhc21hdHJpeC52MS5BY2tub3dsZWRnZWRIABIzCg1uZWVkX3NuYXBzaG90GAIgASgLMhoud2FzbWF0cml4LnYxLk5lZWRTbmFwc2hvdEgAEkYKD3JlcG9ydF9pbnRlcnZhbBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkISukgPqgEMIgMIkBwyBRCAwtcvQgcKBWhvbGRzIkkKFFdhdGNoUmVwb3J0c1Jlc3BvbnNlEjEKBnJlcG9ydBgBIAEoCzIhLndhc21hdHJpeC52MS5SZXBvcnRTdGF0dXNSZXF1ZXN0IsoBCgtXaXRuZXNzQ29weRIqCgtpbnN0YW5jZV9pZBgBIAEoCUIVukgSchAyDl5bYS16MC05XXsyMH0kEhsKCmdlbmVyYXRpb24YAiABKARCB7pIBDICKAESGgoHbm9kZV9pZBgDIAEoCUIJukgGcgQQARg/EjAKBHNwZWMYBCABKAsyGi53YXNtYXRyaXgudjEuSW5zdGFuY2VTcGVjQga6SAPIAQESDwoHc3RvcHBlZBgFIAEoCBITCgtjbGFpbV9mbG9vchgGIAEoBCJFChJLZWVwV2l0bmVzc1JlcXVlc3QSLwoEY29weRgBIAEoCzIZLndhc21hdHJpeC52MS5XaXRuZXNzQ29weUIGukgDyAEBIj0KE0tlZXBXaXRuZXNzUmVzcG9uc2USJgoHd2l0bmVzcxgBIAEoCzIVLndhc21hdHJpeC52MS5XaXRuZXNzIoYBChZDbGFpbUdlbmVyYXRpb25SZXF1ZXN0EioKC2luc3RhbmNlX2lkGAEgASgJQhW6SBJyEDIOXlthLXowLTldezIwfSQSJAoTZXhwZWN0ZWRfZ2VuZXJhdGlvbhgCIAEoBEIHukgEMgIoARIaCgdub2RlX2lkGAMgASgJQgm6SAZyBBABGD8iQgoXQ2xhaW1HZW5lcmF0aW9uUmVzcG9uc2USJwoEY29weRgBIAEoCzIZLndhc21hdHJpeC52MS5XaXRuZXNzQ29weSJAChJSZWFkV2l0bmVzc1JlcXVlc3QSKgoLaW5zdGFuY2VfaWQYASABKAlCFbpIEnIQMg5eW2EtejAtOV17MjB9JCI+ChNSZWFkV2l0bmVzc1Jlc3BvbnNlEicKBGNvcHkYASABKAsyGS53YXNtYXRyaXgudjEuV2l0bmVzc0NvcHkibAoSRHJvcFdpdG5lc3NSZXF1ZXN0EioKC2luc3RhbmNlX2lkGAEgASgJQhW6SBJyEDIOXlthLXowLTldezIwfSQSEgoKZ2VuZXJhdGlvbhgCIAEoBBIWCg5pbnN0YW5jZV9lbmRlZBgDIAEoCCIVChNEcm9wV2l0bmVzc1Jlc3BvbnNlIoEBChRDaGFuZ2VXaXRuZXNzUmVxdWVzdBIqCgtpbnN0YW5jZV9pZBgBIAEoCUIVukgSchAyDl5bYS16MC05XXsyMH0kEhsKCmdlbmVyYXRpb24YAiABKARCB7pIBDICKAESIAoPd2l0bmVzc19ub2RlX2lkGAMgASgJQge6SARyAhg/IkAKFUNoYW5nZVdpdG5lc3NSZXNwb25zZRInCgRjb3B5GAEgASgLMhkud2FzbWF0cml4LnYxLldpdG5lc3NDb3B5IoMBChZBZG9wdEdlbmVyYXRpb25SZXF1ZXN0EioKC2luc3RhbmNlX2lkGAEgASgJQhW6SBJyEDIOXlthLXowLTldezIwfSQSIAoPZnJvbV9nZW5lcmF0aW9uGAIgASgEQge6SAQyAigBEhsKCmdlbmVyYXRpb24YAyABKARCB7pIBDICKAEiQwoXQWRvcHRHZW5lcmF0aW9uUmVzcG9uc2USKAoIaW5zdGFuY2UYASABKAsyFi53YXNtYXRyaXgudjEuSW5zdGFuY2UibQoURmVuY2VJbnN0YW5jZVJlcXVlc3QSKgoLaW5zdGFuY2VfaWQYASABKAlCFbpIEnIQMg5eW2EtejAtOV17MjB9JBIpChhzdXBlcnNlZGVkX2J5X2dlbmVyYXRpb24YAiABKARCB7pIBDICKAEiQQoVRmVuY2VJbnN0YW5jZVJlc3BvbnNlEigKCGluc3RhbmNlGAEgASgLMhYud2FzbWF0cml4LnYxLkluc3RhbmNlIoYBChdSZXNlcnZlUGxhY2VtZW50UmVxdWVzdBIqCgtpbnN0YW5jZV9pZBgBIAEoCUIVukgSchAyDl5bYS16MC05XXsyMH0kEhoKB25vZGVfaWQYAiABKAlCCbpIBnIEEAEYPxIjChJyZWZ1c2VkX2J5X25vZGVfaWQYAyABKAlCB7pIBHICGD8iKwoYUmVzZXJ2ZVBsYWNlbWVudFJlc3BvbnNlEg8KB25vZGVfaWQYASABKAkiJAoQU2V0Q29yZG9uUmVxdWVzdBIQCghjb3Jkb25lZBgBIAEoCCIlChFTZXRDb3Jkb25SZXNwb25zZRIQCghjb3Jkb25lZBgBIAEoCDKMBwoQTm9kZUZsZWV0U2VydmljZRJXCgxXYXRjaFJlcG9ydHMSIS53YXNtYXRyaXgudjEuV2F0Y2hSZXBvcnRzUmVxdWVzdBoiLndhc21hdHJpeC52MS5XYXRjaFJlcG9ydHNSZXNwb25zZTABElIKC0tlZXBXaXRuZXNzEiAud2FzbWF0cml4LnYxLktlZXBXaXRuZXNzUmVxdWVzdBohLndhc21hdHJpeC52MS5LZWVwV2l0bmVzc1Jlc3BvbnNlEl4KD0NsYWltR2VuZXJhdGlvbhIkLndhc21hdHJpeC52MS5DbGFpbUdlbmVyYXRpb25SZXF1ZXN0GiUud2FzbWF0cml4LnYxLkNsYWltR2VuZXJhdGlvblJlc3BvbnNlElIKC1JlYWRXaXRuZXNzEiAud2FzbWF0cml4LnYxLlJlYWRXaXRuZXNzUmVxdWVzdBohLndhc21hdHJpeC52MS5SZWFkV2l0bmVzc1Jlc3BvbnNlElIKC0Ryb3BXaXRuZXNzEiAud2FzbWF0cml4LnYxLkRyb3BXaXRuZXNzUmVxdWVzdBohLndhc21hdHJpeC52MS5Ecm9wV2l0bmVzc1Jlc3BvbnNlElgKDUNoYW5nZVdpdG5lc3MSIi53YXNtYXRyaXgudjEuQ2hhbmdlV2l0bmVzc1JlcXVlc3QaIy53YXNtYXRyaXgudjEuQ2hhbmdlV2l0bmVzc1Jlc3BvbnNlEl4KD0Fkb3B0R2VuZXJhdGlvbhIkLndhc21hdHJpeC52MS5BZG9wdEdlbmVyYXRpb25SZXF1ZXN0GiUud2FzbWF0cml4LnYxLkFkb3B0R2VuZXJhdGlvblJlc3BvbnNlElgKDUZlbmNlSW5zdGFuY2USIi53YXNtYXRyaXgudjEuRmVuY2VJbnN0YW5jZVJlcXVlc3QaIy53YXNtYXRyaXgudjEuRmVuY2VJbnN0YW5jZVJlc3BvbnNlEmEKEFJlc2VydmVQbGFjZW1lbnQSJS53YXNtYXRyaXgudjEuUmVzZXJ2ZVBsYWNlbWVudFJlcXVlc3QaJi53YXNtYXRyaXgudjEuUmVzZXJ2ZVBsYWNlbWVudFJlc3BvbnNlEkwKCVNldENvcmRvbhIeLndhc21hdHJpeC52MS5TZXRDb3Jkb25SZXF1ZXN0Gh8ud2FzbWF0cml4LnYxLlNldENvcmRvblJlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_wasmatrix_v1_control_plane, file_wasmatrix_v1_fact, file_wasmatrix_v1_instance]);
 
 /**
  * Question for an agent's reports.
@@ -391,6 +391,62 @@ export const ChangeWitnessResponseSchema: GenMessage<ChangeWitnessResponse> = /*
   messageDesc(file_wasmatrix_v1_node_fleet, 12);
 
 /**
+ * Order to give a running instance a higher generation.
+ *
+ * @generated from message wasmatrix.v1.AdoptGenerationRequest
+ */
+export type AdoptGenerationRequest = Message<"wasmatrix.v1.AdoptGenerationRequest"> & {
+  /**
+   * The instance.
+   *
+   * @generated from field: string instance_id = 1;
+   */
+  instanceId: string;
+
+  /**
+   * The generation that runs, or REASON_GENERATION_SUPERSEDED.
+   *
+   * @generated from field: uint64 from_generation = 2;
+   */
+  fromGeneration: bigint;
+
+  /**
+   * The one that it has from now on: what a claim for this node has answered.
+   *
+   * @generated from field: uint64 generation = 3;
+   */
+  generation: bigint;
+};
+
+/**
+ * Describes the message wasmatrix.v1.AdoptGenerationRequest.
+ * Use `create(AdoptGenerationRequestSchema)` to create a new message.
+ */
+export const AdoptGenerationRequestSchema: GenMessage<AdoptGenerationRequest> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_node_fleet, 13);
+
+/**
+ * Answer to AdoptGeneration.
+ *
+ * @generated from message wasmatrix.v1.AdoptGenerationResponse
+ */
+export type AdoptGenerationResponse = Message<"wasmatrix.v1.AdoptGenerationResponse"> & {
+  /**
+   * As it is now.
+   *
+   * @generated from field: wasmatrix.v1.Instance instance = 1;
+   */
+  instance?: Instance | undefined;
+};
+
+/**
+ * Describes the message wasmatrix.v1.AdoptGenerationResponse.
+ * Use `create(AdoptGenerationResponseSchema)` to create a new message.
+ */
+export const AdoptGenerationResponseSchema: GenMessage<AdoptGenerationResponse> = /*@__PURE__*/
+  messageDesc(file_wasmatrix_v1_node_fleet, 14);
+
+/**
  * Order to end what was placed elsewhere.
  *
  * @generated from message wasmatrix.v1.FenceInstanceRequest
@@ -416,7 +472,7 @@ export type FenceInstanceRequest = Message<"wasmatrix.v1.FenceInstanceRequest"> 
  * Use `create(FenceInstanceRequestSchema)` to create a new message.
  */
 export const FenceInstanceRequestSchema: GenMessage<FenceInstanceRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_fleet, 13);
+  messageDesc(file_wasmatrix_v1_node_fleet, 15);
 
 /**
  * Answer to FenceInstance.
@@ -437,7 +493,7 @@ export type FenceInstanceResponse = Message<"wasmatrix.v1.FenceInstanceResponse"
  * Use `create(FenceInstanceResponseSchema)` to create a new message.
  */
 export const FenceInstanceResponseSchema: GenMessage<FenceInstanceResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_fleet, 14);
+  messageDesc(file_wasmatrix_v1_node_fleet, 16);
 
 /**
  * Question where the instance of a key goes.
@@ -472,7 +528,7 @@ export type ReservePlacementRequest = Message<"wasmatrix.v1.ReservePlacementRequ
  * Use `create(ReservePlacementRequestSchema)` to create a new message.
  */
 export const ReservePlacementRequestSchema: GenMessage<ReservePlacementRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_fleet, 15);
+  messageDesc(file_wasmatrix_v1_node_fleet, 17);
 
 /**
  * Answer to ReservePlacement.
@@ -493,7 +549,7 @@ export type ReservePlacementResponse = Message<"wasmatrix.v1.ReservePlacementRes
  * Use `create(ReservePlacementResponseSchema)` to create a new message.
  */
 export const ReservePlacementResponseSchema: GenMessage<ReservePlacementResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_fleet, 16);
+  messageDesc(file_wasmatrix_v1_node_fleet, 18);
 
 /**
  * Order to take no new instances, or to take them again.
@@ -514,7 +570,7 @@ export type SetCordonRequest = Message<"wasmatrix.v1.SetCordonRequest"> & {
  * Use `create(SetCordonRequestSchema)` to create a new message.
  */
 export const SetCordonRequestSchema: GenMessage<SetCordonRequest> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_fleet, 17);
+  messageDesc(file_wasmatrix_v1_node_fleet, 19);
 
 /**
  * Answer to SetCordon.
@@ -535,7 +591,7 @@ export type SetCordonResponse = Message<"wasmatrix.v1.SetCordonResponse"> & {
  * Use `create(SetCordonResponseSchema)` to create a new message.
  */
 export const SetCordonResponseSchema: GenMessage<SetCordonResponse> = /*@__PURE__*/
-  messageDesc(file_wasmatrix_v1_node_fleet, 18);
+  messageDesc(file_wasmatrix_v1_node_fleet, 20);
 
 /**
  * NodeFleetService is what an agent does for the fleet beside running instances: it tells whoever asks what it holds, keeps
@@ -608,6 +664,17 @@ export const NodeFleetService: GenService<{
     methodKind: "unary";
     input: typeof ChangeWitnessRequestSchema;
     output: typeof ChangeWitnessResponseSchema;
+  },
+  /**
+   * Gives a live instance that runs here a higher generation without touching it: an attempt to place it elsewhere has failed and
+   * its witness names this node again. Idempotent.
+   *
+   * @generated from rpc wasmatrix.v1.NodeFleetService.AdoptGeneration
+   */
+  adoptGeneration: {
+    methodKind: "unary";
+    input: typeof AdoptGenerationRequestSchema;
+    output: typeof AdoptGenerationResponseSchema;
   },
   /**
    * Ends an instance of a generation below the one that is named, because that one runs elsewhere. Idempotent.
