@@ -171,6 +171,13 @@ export const MISDEEDS: readonly Misdeed[] = [
     twin: "/after-end?kind=nothing",
     answer: "whole",
   },
+  {
+    name: "passes the host a list that names the same text too often",
+    path: "/fields?count=100000&bytes=1000",
+    ...TRAPPED,
+    twin: "/fields?count=20&bytes=1000",
+    answer: "gave 20",
+  },
   ...["pointer", "count", "utf8", "handle", "case"].map((kind): Misdeed => ({
     name: `gives the host garbage: ${kind}`,
     path: `/garbage?kind=${kind}`,
