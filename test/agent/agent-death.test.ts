@@ -32,7 +32,7 @@ test(
 
     const second = await spawnAgent(dataDir);
     await vi.waitFor(async () => expect((await query(second.rpc, "back")).state).toBe(InstanceState.RUNNING), {
-      timeout: 10_000,
+      timeout: 60_000,
     });
     expect(await query(second.rpc, "back")).toMatchObject({
       restartCount: 1,
