@@ -41,7 +41,7 @@ function serve(argv: readonly string[], options: CapturedIoOptions = {}, logLeve
 
 /** The line of JSON that says where it serves. */
 async function announced(one: Serving): Promise<Readonly<Record<string, unknown>>> {
-  await vi.waitFor(() => expect(one.stdout(), one.stderr()).toMatch(/^\{.*\}\n$/), 25_000);
+  await vi.waitFor(() => expect(one.stdout(), one.stderr()).toMatch(/^\{.*\}\n$/), 80_000);
   return { ...Object(JSON.parse(one.stdout())) };
 }
 

@@ -40,15 +40,15 @@ function reportJson(about: About, { shape, ...report }: ModuleReport): unknown {
 
 function reportText(io: CliIo, about: About, report: ModuleReport): string {
   const { shape, wit, needs } = report;
+  // What the agent calls by itself is told by the kind already.
+  const callable = shape?.functions.filter(({ name }) => !/^(wasi:|wasmcloud:messaging\/handler)/.test(name)) ?? [];
   const paint = createPaint(mayColour(io, io.stdout));
   const details: (readonly [string, string | readonly string[]])[] = [
     ["file", `${about.file} (${byteSizeText(about.sizeBytes)})`],
     ["digest", about.digest],
     ["kind", shape === undefined ? `${report.layer}, which cannot run here: ${report.problem}` : kindText(shape)],
     ...(shape === undefined ? [] : [["memory", memoryText(shape.memory)] as const]),
-    ...(shape === undefined || shape.functions.length === 0
-      ? []
-      : [["functions", shape.functions.map(({ name, type }) => `${name}: ${type}`)] as const]),
+    ...(callable.length === 0 ? [] : [["functions", callable.map(({ name, type }) => `${name}: ${type}`)] as const]),
     // A world says them already.
     ...(wit === undefined
       ? ([

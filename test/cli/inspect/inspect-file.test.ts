@@ -37,6 +37,7 @@ describe("inspect FILE", () => {
     expect(stdout).toMatch(/^ {4}export wasi:http\/incoming-handler@0\.2\.\d+;$/m);
     expect(stdout).toMatch(/^ {2}--allow-kv\[=BUCKET/m);
     expect(stdout).toMatch(/^memory: +\S+ KiB at first/m);
+    expect(stdout).not.toMatch(/^functions:/m);
     expect(stdout).not.toContain("\u001b");
   });
 
