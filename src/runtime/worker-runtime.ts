@@ -26,6 +26,8 @@ export type RuntimeOptions = {
   readonly soloThreadsMax?: number;
   /** Guests with threads of their own (commands, and `isolation: dedicated`) at a time; one more throws `NODE_AT_CAPACITY`. Default 1,000: each takes about 10 MB. */
   readonly dedicatedThreadsMax?: number;
+  /** JavaScript heap of each thread, in MiB; the guests' linear memories are not in it. Default 512. */
+  readonly threadHeapMaxMb?: number;
   /** Compiled programs kept in memory. Default 64. */
   readonly programsMax?: number;
   /** Time to compile one module; more throws `START_TIMED_OUT`. Default 60,000. */
@@ -42,7 +44,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const compiler = createComponentCompiler(clock, compileTimeoutMs);
   const cache = openComponentCache(options.cacheDir, COMPILER_VERSION);
   const store = createProgramStore({ clock, cache, compiler, programsMax, compileTimeoutMs });
-  const supply = createThreadSupply();
+  const supply = createThreadSupply(options.threadHeapMaxMb ?? 512);
   const deadlines = createDeadlines(clock);
   const pool = createPool({
     clock,

@@ -2,6 +2,7 @@
 import type { Worker } from "node:worker_threads";
 import { addMoved } from "./owned-bytes.ts";
 import type { GuestCopy, Tenant } from "./guest-copy.ts";
+import { mappingsOf } from "./mapping-budget.ts";
 import type { LoadedProgram } from "./loaded-program.ts";
 import type { CallOrder, CopyOrder, FromThread, ToThread } from "./protocol.ts";
 import { TICKETS_MAX, type ThreadBoard } from "./thread-board.ts";
@@ -123,7 +124,10 @@ export function createPoolThread(options: PoolThreadOptions): PoolThread {
     open(tenant, order) {
       const { program } = tenant;
       const uses = programs.get(program);
-      if (uses === undefined) post({ kind: "program", number: programNumber(program), program: program.threadProgram });
+      if (uses === undefined) {
+        const mappings = mappingsOf(program.memoryCount);
+        post({ kind: "program", number: programNumber(program), program: program.threadProgram, mappings });
+      }
       programs.delete(program);
       programs.set(program, (uses ?? 0) + 1);
       lastTicket += 1;

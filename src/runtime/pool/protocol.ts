@@ -47,7 +47,8 @@ export type CallOrder =
 
 /** From the agent's thread. */
 export type ToThread =
-  | { readonly kind: "program"; readonly number: number; readonly program: ThreadProgram }
+  /** `mappings`: what each copy takes of the process's memory mappings. */
+  | { readonly kind: "program"; readonly number: number; readonly program: ThreadProgram; readonly mappings: number }
   /** No copy of it will be opened any more. */
   | { readonly kind: "forget"; readonly program: number }
   | ({ readonly kind: "open" } & CopyOrder)

@@ -17,18 +17,24 @@ const OUT_OF_MEMORY: Ending = {
 
 /**
  * The guest whose fault it is, if that can be known: one that was alone on the thread. Of several, the one on the processor is
- * suspected when the heap was full; from then on it has a thread to itself, and the next time it is known.
+ * suspected when the heap was full; from then on it has a thread to itself, and the next time it is known. If none was on
+ * the processor, those in the middle of a call are suspected, and found out when they are alone.
  */
 export function guiltyOf(thread: PoolThread, cause: unknown): Guilty | undefined {
-  const tenants = new Set([...thread.copies.values()].map(({ tenant }) => tenant));
+  const copies = [...thread.copies.values()];
+  const tenants = new Set(copies.map(({ tenant }) => tenant));
   const [only] = tenants;
+  const isAlone = tenants.size === 1 && only !== undefined;
   if (!isOutOfMemory(cause)) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    return tenants.size === 1 && only !== undefined ? { tenant: only, ending: { kind: "host-failed", message } } : undefined;
+    return isAlone ? { tenant: only, ending: { kind: "host-failed", message } } : undefined;
   }
-  if (tenants.size === 1 && only !== undefined) return { tenant: only, ending: OUT_OF_MEMORY };
+  if (isAlone) return { tenant: only, ending: OUT_OF_MEMORY };
   const suspect = thread.copies.get(thread.board.running().copy)?.tenant;
-  if (suspect === undefined) return undefined;
+  if (suspect === undefined) {
+    for (const { tenant, call } of copies) if (call !== undefined) tenant.record.suspicions ||= 1;
+    return undefined;
+  }
   suspect.record.suspicions += 1;
   return suspect.record.suspicions >= SUSPICIONS_MAX ? { tenant: suspect, ending: OUT_OF_MEMORY } : undefined;
 }

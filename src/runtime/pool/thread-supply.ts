@@ -14,16 +14,19 @@ export interface ThreadSupply {
   close(): Promise<void>;
 }
 
-/** The JavaScript heap of all guests of a thread, without their linear memories, which are capped by rewriting the modules. */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 } as const;
+const YOUNG_HEAP_MAX_MB = 16;
+const STACK_MB = 4;
 
 const WORKER_FILE = new URL(
   import.meta.url.endsWith(".ts") ? "./thread/thread-entry.ts" : "./thread/thread-entry.js",
   import.meta.url,
 );
 
-/** Makes the supply; it holds no thread before the first `prepare`. */
-export function createThreadSupply(): ThreadSupply {
+/**
+ * Makes the supply; it holds no thread before the first `prepare`. `heapMaxMb` is what each thread's JavaScript heap may
+ * take, without the linear memories of its guests, which are capped by rewriting their modules.
+ */
+export function createThreadSupply(heapMaxMb: number): ThreadSupply {
   let spare: SuppliedThread | undefined;
   let isClosed = false;
 
@@ -33,14 +36,14 @@ export function createThreadSupply(): ThreadSupply {
 
   return {
     take() {
-      const thread = spare ?? bootThread();
+      const thread = spare ?? bootThread(heapMaxMb);
       spare = undefined;
       thread.worker.removeAllListeners();
       return thread;
     },
     prepare() {
       if (spare !== undefined || isClosed) return;
-      const thread = bootThread();
+      const thread = bootThread(heapMaxMb);
       spare = thread;
       // Lost: only the head start. The next taker boots a thread of its own, and meets the cause there if it persists.
       thread.worker.once("error", () => drop(thread));
@@ -55,7 +58,7 @@ export function createThreadSupply(): ThreadSupply {
   };
 }
 
-function bootThread(): SuppliedThread {
+function bootThread(heapMaxMb: number): SuppliedThread {
   const board = openThreadBoard();
   const worker = new Worker(WORKER_FILE, {
     workerData: board.shared,
@@ -65,7 +68,7 @@ function bootThread(): SuppliedThread {
     stdout: true,
     stderr: true,
     name: "guests",
-    resourceLimits: RESOURCE_LIMITS,
+    resourceLimits: { maxOldGenerationSizeMb: heapMaxMb, maxYoungGenerationSizeMb: YOUNG_HEAP_MAX_MB, stackSizeMb: STACK_MB },
   });
   // Nothing in the thread writes to these; were something to do so, it must not fill a buffer without end.
   worker.stdout.resume();

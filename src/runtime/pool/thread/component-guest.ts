@@ -1,6 +1,5 @@
 /** Instantiates components: HTTP handlers, commands, message handlers, and functions that are called one by one. */
 import type { ComponentPlan } from "../../component/component-plan.ts";
-import type { HostFunction, HostInterface, HostInterfaces } from "../../component/component-value.ts";
 import { instantiateComponent, type ComponentInstance } from "../../component/instantiate-component.ts";
 import { jsonFromResult } from "../../component/json-value.ts";
 import type { GuestFunction } from "../../component/linker.ts";
@@ -12,7 +11,8 @@ import { runCommand } from "../../host/run-command.ts";
 import { deliverMessage } from "../../host/wasmcloud-messaging.ts";
 import type { IncomingExchange } from "../../host/guest-line.ts";
 import type { CallOrder, CallOutcome } from "../protocol.ts";
-import type { LiveGuest, LiveGuestDeps, Suspend } from "./live-guest.ts";
+import type { LiveGuest, LiveGuestDeps } from "./live-guest.ts";
+import { suspendedInterfaces } from "./suspended-interfaces.ts";
 
 /** What one call may pass to the host, in bytes, more than any host function takes: a list may name the same bytes a thousand times. */
 export const LIFT_MAX_BYTES: number = 16 * 1024 * 1024;
@@ -24,7 +24,7 @@ export type ComponentProgram = { readonly plan: ComponentPlan; readonly modules:
 export function openComponentGuest({ plan, modules }: ComponentProgram, { line, order, suspend }: LiveGuestDeps): LiveGuest {
   const { openHandlesMax } = order;
   const host = createHost(line, { openHandlesMax, draft2GetMany: getManyShapeOf(plan) });
-  const interfaces = suspended(host.interfaces, suspend);
+  const interfaces = suspendedInterfaces(plan, host.interfaces, suspend);
   const instance = instantiateComponent({ plan, modules, interfaces, limits: { openHandlesMax, liftMaxBytes: LIFT_MAX_BYTES } });
   const entry = guestEntryOf(plan.exports.map(({ name }) => name));
   return {
@@ -67,19 +67,4 @@ async function runCall({ plan, instance, entry }: Callee, call: CallOrder, excha
       return { kind: "returned", values: jsonFromResult({ plan, type }, await invoke(...call.args)) };
     }
   }
-}
-
-/** The same interfaces; what may give a promise lets others onto the processor meanwhile. */
-function suspended(interfaces: HostInterfaces, suspend: Suspend): HostInterfaces {
-  return Object.fromEntries(Object.entries(interfaces).map(([name, each]) => [name, suspendedInterface(each, suspend)]));
-}
-
-function suspendedInterface(given: HostInterface, suspend: Suspend): HostInterface {
-  if (given.suspending === undefined || given.suspending.length === 0) return given;
-  const functions: Record<string, HostFunction> = { ...given.functions };
-  for (const name of given.suspending) {
-    const carryOut = functions[name];
-    if (carryOut !== undefined) functions[name] = suspend(carryOut);
-  }
-  return { ...given, functions };
 }

@@ -1,12 +1,16 @@
-/** The programs of a pool thread, each prepared once for all its copies. */
+/** The programs of a pool thread, and what is made from them. */
 import type { ThreadProgram } from "../thread-program.ts";
 import { openComponentGuest } from "./component-guest.ts";
 import { openCoreGuest } from "./core-guest.ts";
+import { createGarbageWatch } from "./garbage-watch.ts";
 import type { LiveGuest, LiveGuestDeps } from "./live-guest.ts";
+
+/** A program, and the memory mappings that each copy takes. */
+export type HeldProgram = { readonly program: ThreadProgram; readonly mappings: number };
 
 /** Keeps what copies are made from. */
 export interface Programs {
-  add(number: number, program: ThreadProgram): void;
+  add(number: number, held: HeldProgram): void;
   forget(number: number): void;
   /** Makes a copy; guest code may run at once. Rejects with what it threw or trapped on, and with `ImportMissing`. */
   instantiate(number: number, deps: LiveGuestDeps): Promise<LiveGuest>;
@@ -14,14 +18,24 @@ export interface Programs {
 
 /** Knows no program yet. */
 export function createPrograms(): Programs {
-  const programs = new Map<number, ThreadProgram>();
+  const programs = new Map<number, HeldProgram>();
+  const garbage = createGarbageWatch();
   return {
-    add: (number, program) => void programs.set(number, program),
+    add: (number, { program, mappings }) => void programs.set(number, { program, mappings }),
     forget: (number) => void programs.delete(number),
     async instantiate(number, deps) {
-      const program = programs.get(number);
-      if (program === undefined) throw new Error(`program ${number} is not here`);
-      return program.kind === "core" ? openCoreGuest(program.module, deps) : openComponentGuest(program, deps);
+      const held = programs.get(number);
+      if (held === undefined) throw new Error(`program ${number} is not here`);
+      const { program, mappings } = held;
+      const guest = program.kind === "core" ? await openCoreGuest(program.module, deps) : openComponentGuest(program, deps);
+      garbage.made(guest, mappings);
+      return {
+        call: (order, exchange) => guest.call(order, exchange),
+        dispose() {
+          guest.dispose();
+          garbage.left(mappings);
+        },
+      };
     },
   };
 }

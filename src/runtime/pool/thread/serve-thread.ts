@@ -25,7 +25,7 @@ export function serveThread(port: MessagePort, shared: SharedArrayBuffer): void 
   function carryOut(message: ToThread): void {
     switch (message.kind) {
       case "program":
-        return programs.add(message.number, message.program);
+        return programs.add(message.number, message);
       case "forget":
         return programs.forget(message.program);
       case "open":
