@@ -20,6 +20,8 @@ export function nodeShares(options: {
   /** Absolute. */
   readonly folders: readonly string[];
   readonly envNames: readonly string[];
+  /** Absolute; never shared, also if they lie below a shared folder: the agent's data folder. */
+  readonly neverShared?: readonly string[];
   /** The environment that the variables are taken from. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }): NodeShares {
@@ -33,6 +35,7 @@ export function nodeShares(options: {
     sharedFolders: folders,
     sharedEnv: Object.fromEntries(names.map((name) => [name, options.env[name]])),
     realPathOf: realPathOnHost,
+    neverShared: options.neverShared ?? [],
   };
 }
 

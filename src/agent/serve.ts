@@ -1,7 +1,7 @@
 /** The node agent as a process: opens the data folder and the ports, and reports to its control planes. */
 import { mkdir } from "node:fs/promises";
 import { hostname, totalmem } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { connectNodeAdapter, createConnectTransport } from "@connectrpc/connect-node";
 import { systemClock, systemEntropy, type Clock, type Entropy } from "../clock.ts";
@@ -205,7 +205,12 @@ async function openAgent(input: {
       fleetJournal,
       store,
       providers: builtInProviders({ dataDir: options.dataDir, clock, entropy, log }),
-      shares: nodeShares({ folders: options.sharedFolders ?? [], envNames: options.sharedEnv ?? [], env }),
+      shares: nodeShares({
+        folders: options.sharedFolders ?? [],
+        envNames: options.sharedEnv ?? [],
+        env,
+        neverShared: [resolve(options.dataDir)],
+      }),
       logFiles: openLogFiles({ dir: join(options.dataDir, "logs"), log }),
       capacity: {
         instancesMax: options.instancesMax ?? INSTANCES_MAX_DEFAULT,

@@ -14,6 +14,8 @@ export type LocalShares = {
   readonly ownEnv: Readonly<Record<string, string>>;
   /** Resolves symlinks; `undefined` where nothing is. Usually `realPathOnHost`. */
   readonly realPathOf: (path: string) => string | undefined;
+  /** Absolute folders that nobody is ever given, though they may lie below a shared one: what the node itself lives on. */
+  readonly neverShared?: readonly string[];
 };
 
 /**
@@ -54,7 +56,15 @@ function foldersFrom(grants: readonly Grant[], shares: LocalShares): readonly Gr
   const files = grants.filter((grant) => grant.type === "files");
   const shared = shares.sharedFolders.map((folder) => shares.realPathOf(folder) ?? folder);
   const granted = files.flatMap((grant) => grant.permissions).flatMap((text) => folderGrants(text, shared, shares));
-  const denied = files.flatMap((grant) => grant.deniedPermissions).flatMap((text) => folderDenials(text, shares));
+  const never = neverShared(shares);
+  for (const { text, hostPath } of granted) {
+    if (!never.some((folder) => isAtOrBelow(folder.hostPath, hostPath))) continue;
+    throw fault(Reason.NOT_SHARED, `Cannot grant "${text}": it is a folder of the node itself, which is never shared`, { subject: text });
+  }
+  const denied = [
+    ...files.flatMap((grant) => grant.deniedPermissions).flatMap((text) => folderDenials(text, shares)),
+    ...never,
+  ];
 
   const byGuestPath = new Map<string, FolderGrant>();
   for (const grant of granted) {
@@ -69,6 +79,13 @@ function foldersFrom(grants: readonly Grant[], shares: LocalShares): readonly Gr
     byGuestPath.set(grant.guestPath, other ?? grant);
   }
   return [...byGuestPath.values()].flatMap((grant) => grantedFolder(grant, granted, denied));
+}
+
+/** Denied to everybody, whatever is granted: what lies there would make a guest master of the node. */
+function neverShared({ neverShared: paths = [], realPathOf }: LocalShares): readonly FolderDenial[] {
+  return paths.flatMap((path) =>
+    (["read", "write"] as const).map((access) => ({ access, hostPath: realPathOf(path) ?? path })),
+  );
 }
 
 function grantedFolder(

@@ -40,6 +40,22 @@ const refusal = (grants: readonly Grant[], shares: LocalShares, reason: Reason):
 };
 
 describe("granted folders", () => {
+  it("never hold what the node itself lives on, though it lies in a shared folder", () => {
+    const shares = node({ neverShared: ["/srv/.wasmatrix"] });
+    expect(localRightsFromGrants([files(["fs:read:/srv", "fs:write:/srv"])], shares).folders).toMatchObject([
+      {
+        hostPath: "/srv",
+        canRead: true,
+        canWrite: true,
+        deniedPaths: [{ hostPath: "/srv/.wasmatrix", isReadDenied: true, isWriteDenied: true }],
+      },
+    ]);
+    for (const path of ["/srv/.wasmatrix", "/srv/.wasmatrix/modules"]) {
+      expect(refusal([files([`fs:read:${path}`])], shares, Reason.NOT_SHARED)).toContain("never shared");
+    }
+    expect(localRightsFromGrants([files(["fs:read:/srv/.wasmatrix2"])], shares).folders).toHaveLength(1);
+  });
+
   it("are seen under the host's path or under one of their own, and are known by their permissions", () => {
     const { folders } = localRightsFromGrants(
       [files(["fs:read:/srv/a", "fs:write:/srv/a", "fs:read:/srv/b::/data"])],
