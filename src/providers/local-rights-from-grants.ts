@@ -59,7 +59,9 @@ function foldersFrom(grants: readonly Grant[], shares: LocalShares): readonly Gr
   const never = neverShared(shares);
   for (const { text, hostPath } of granted) {
     if (!never.some((folder) => isAtOrBelow(folder.hostPath, hostPath))) continue;
-    throw fault(Reason.NOT_SHARED, `Cannot grant "${text}": it is a folder of the node itself, which is never shared`, { subject: text });
+    throw fault(Reason.NOT_SHARED, `Cannot grant "${text}": it is a folder of the node itself, which is never shared`, {
+      subject: text,
+    });
   }
   const denied = [
     ...files.flatMap((grant) => grant.deniedPermissions).flatMap((text) => folderDenials(text, shares)),
