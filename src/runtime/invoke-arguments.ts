@@ -15,7 +15,9 @@ const NAMED_MAX = 20;
 
 /** For the functions of a core module. */
 export function prepareCoreInvoke({ exports }: CoreModule): PrepareInvoke {
-  const functions = new Map(exports.flatMap(({ name, type }) => (type === undefined || name === "_initialize" ? [] : [[name, type] as const])));
+  const functions = new Map(
+    exports.flatMap(({ name, type }) => (type === undefined || name === "_initialize" ? [] : [[name, type] as const])),
+  );
   return (id, name, args) => {
     const type = functions.get(name);
     if (type === undefined) throw notFound(id, name, functions.keys());
@@ -35,12 +37,19 @@ export function prepareComponentInvoke(plan: ComponentPlan): PrepareInvoke {
   }
   return (id, name, args) => {
     const found = functions.get(name);
-    if (found === undefined) throw notFound(id, name, named.map((each) => each.name));
+    if (found === undefined)
+      throw notFound(
+        id,
+        name,
+        named.map((each) => each.name),
+      );
     return { name: found.name, args: valuesFromJson({ plan, type: found.type, name }, args) };
   };
 }
 
 function notFound(id: string, name: string, exported: Iterable<string>): Error {
   const names = [...exported].slice(0, NAMED_MAX).join(", ");
-  return fault(Reason.FUNCTION_NOT_FOUND, `Cannot call function "${name}": instance "${id}" exports ${names}`, { subject: name });
+  return fault(Reason.FUNCTION_NOT_FOUND, `Cannot call function "${name}": instance "${id}" exports ${names}`, {
+    subject: name,
+  });
 }

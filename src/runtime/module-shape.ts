@@ -32,9 +32,18 @@ export function shapeFromPlan(plan: ComponentPlan, modules: readonly Uint8Array[
   const functions = exportedFunctionTexts(plan);
   const entry = guestEntryOf(exports);
   if (entry === undefined ? functions.length === 0 : !hasFunction(plan, entry.interface, ENTRY_FUNCTION[entry.entry]))
-    throw fault(Reason.MODULE_KIND_UNSUPPORTED, `Cannot host module: it is ${componentKind(exports)} (${HOSTED_KINDS})`);
-  const used = new Set(plan.hostFunctions.filter(({ isUsed }) => isUsed).map((item) => item.interface === "$root" ? item.name : item.interface));
-  assertHosted([...used].filter((name) => hostedInterface(name) === undefined).map((name) => ({ name, text: `"${name}"` })));
+    throw fault(
+      Reason.MODULE_KIND_UNSUPPORTED,
+      `Cannot host module: it is ${componentKind(exports)} (${HOSTED_KINDS})`,
+    );
+  const used = new Set(
+    plan.hostFunctions
+      .filter(({ isUsed }) => isUsed)
+      .map((item) => (item.interface === "$root" ? item.name : item.interface)),
+  );
+  assertHosted(
+    [...used].filter((name) => hostedInterface(name) === undefined).map((name) => ({ name, text: `"${name}"` })),
+  );
   const kind: GuestKind = entry?.entry ?? "functions";
   const uses = modules.flatMap((module, index) => Array.from({ length: plan.moduleUses[index] ?? 1 }, () => module));
   assertMemoryCount(uses.length > MODULE_USES_MAX ? uses.length : uses.flatMap(memoryLimits).length);
@@ -45,7 +54,11 @@ export function shapeFromPlan(plan: ComponentPlan, modules: readonly Uint8Array[
 /** Core instances inside a component; compilers make a handful. */
 const MODULE_USES_MAX = 1_000;
 
-const ENTRY_FUNCTION: Readonly<Record<GuestEntry, string>> = { http: "handle", command: "run", messaging: "handle-message" };
+const ENTRY_FUNCTION: Readonly<Record<GuestEntry, string>> = {
+  http: "handle",
+  command: "run",
+  messaging: "handle-message",
+};
 
 function hasFunction({ exports }: ComponentPlan, iface: string, name: string): boolean {
   return exports.some((each) => each.name === iface && each.functions.some((item) => item.name === name));
@@ -53,7 +66,8 @@ function hasFunction({ exports }: ComponentPlan, iface: string, name: string): b
 
 function componentKind(exports: readonly string[]): string {
   const entry = guestEntryOf(exports);
-  if (entry !== undefined) return `a component that exports ${entry.interface} without its function ${ENTRY_FUNCTION[entry.entry]}`;
+  if (entry !== undefined)
+    return `a component that exports ${entry.interface} without its function ${ENTRY_FUNCTION[entry.entry]}`;
   const found = exports.find((name) => /^wasi:(?:http\/(?:incoming-)?handler|cli\/run)@/.test(name));
   if (found !== undefined) return `a component that exports ${found}, another version of WASI`;
   if (exports.length === 0) return "a component that exports nothing";
@@ -74,13 +88,23 @@ function shapeFromCoreModule(bytes: Uint8Array, module: CoreModule): ModuleShape
     return { kind: "command", format: "wasix", functions: [], ...outside };
   }
   const unknown = module.imports.filter(
-    (item) => item.module !== CORE_ABI_MODULE && (item.module !== PREVIEW1 || item.kind !== "function" || !PREVIEW1_FUNCTIONS.has(item.name)),
+    (item) =>
+      item.module !== CORE_ABI_MODULE &&
+      (item.module !== PREVIEW1 || item.kind !== "function" || !PREVIEW1_FUNCTIONS.has(item.name)),
   );
-  assertHosted(unknown.map((item) => ({ name: `${item.module}.${item.name}`, text: `${item.kind} "${item.module}.${item.name}"` })));
+  assertHosted(
+    unknown.map((item) => ({
+      name: `${item.module}.${item.name}`,
+      text: `${item.kind} "${item.module}.${item.name}"`,
+    })),
+  );
   assertCoreAbiFits(module);
-  const functions = module.exports.flatMap(({ name, type }) => (type === undefined ? [] : [{ name, type: functionText(type) }]));
+  const functions = module.exports.flatMap(({ name, type }) =>
+    type === undefined ? [] : [{ name, type: functionText(type) }],
+  );
   const format = module.imports.some((item) => item.module === PREVIEW1) ? "wasi-p1" : "core";
-  if (functions.some(({ name }) => name === "_start")) return { kind: "command", format: "wasi-p1", functions: [], ...outside };
+  if (functions.some(({ name }) => name === "_start"))
+    return { kind: "command", format: "wasi-p1", functions: [], ...outside };
   const callable = functions.filter(({ name }) => name !== "_initialize");
   if (callable.length > 0) return { kind: "functions", format, functions: callable, ...outside };
   throw fault(
@@ -109,7 +133,11 @@ function memoryOf(modules: readonly Uint8Array[]): ModuleShape["memory"] {
 /** Names everything that is missing at once: whoever builds the module need not come back for each. */
 function assertHosted(unknown: readonly { readonly name: string; readonly text: string }[]): void {
   const [first] = unknown;
-  if (first !== undefined) throw importsUnknown(first.name, unknown.map(({ text }) => text));
+  if (first !== undefined)
+    throw importsUnknown(
+      first.name,
+      unknown.map(({ text }) => text),
+    );
 }
 
 function importsUnknown(subject: string, texts: readonly string[]): Fault {

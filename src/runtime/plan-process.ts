@@ -14,7 +14,8 @@ function plan({ component }: PlanOrder): PlanAnswer {
   try {
     return { kind: "planned", planned: planFromBytes(component) };
   } catch (error) {
-    if (isFault(error)) return { kind: "refused", reason: error.reason, message: error.message, subject: error.subject };
+    if (isFault(error))
+      return { kind: "refused", reason: error.reason, message: error.message, subject: error.subject };
     // A bug of ours that some component brings out: the agent goes on.
     const message = `Cannot read module: ${error instanceof Error ? error.message : String(error)}`;
     return { kind: "refused", reason: Reason.MODULE_MALFORMED, message, subject: "" };

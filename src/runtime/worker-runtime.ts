@@ -49,9 +49,11 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const pool = createPool({
     clock,
     supply,
-    threadsMax,
-    soloThreadsMax: options.soloThreadsMax ?? Math.max(SOLO_THREADS_MIN, threadsMax),
-    dedicatedThreadsMax: options.dedicatedThreadsMax ?? 1_000,
+    counts: {
+      threadsMax,
+      soloThreadsMax: options.soloThreadsMax ?? Math.max(SOLO_THREADS_MIN, threadsMax),
+      dedicatedThreadsMax: options.dedicatedThreadsMax ?? 1_000,
+    },
   });
   const guests = new Set<Guest>();
   const wasixStarts = new Set<Promise<Guest>>();

@@ -42,7 +42,9 @@ export function recordingHost(
     },
     http: async ({ authority }) => {
       const cause: OutgoingHttpError = { code: "HTTP-request-denied", message: "no assignment allows it" };
-      throw fault(Reason.CAPABILITY_DENIED, `Cannot send a request to "${authority}": no assignment allows it`, { cause });
+      throw fault(Reason.CAPABILITY_DENIED, `Cannot send a request to "${authority}": no assignment allows it`, {
+        cause,
+      });
     },
     output(stream, bytes) {
       written[stream] += Buffer.from(bytes).toString("latin1");

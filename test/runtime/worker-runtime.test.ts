@@ -58,7 +58,9 @@ describe("a runtime", () => {
     const runtime = testRuntime();
     await runtime.start(guestStart(PROBE));
     const before = await threadCount();
-    const guests = await Promise.all(Array.from({ length: 5 }, () => runtime.start(guestStart(COUNTER, { isolation: "dedicated" }))));
+    const guests = await Promise.all(
+      Array.from({ length: 5 }, () => runtime.start(guestStart(COUNTER, { isolation: "dedicated" }))),
+    );
     const spinning = guests.slice(0, 2).map((guest) => guest.invoke("spin", []).catch(() => undefined));
     const starting = runtime
       .start(guestStart(wasmFromWat(`(module (func $f (loop br 0)) (start $f) (func (export "f")))`)))

@@ -216,7 +216,8 @@ export class CallDesk {
     const { tenant, start, onExceed } = this.#deps;
     const { copy, ticket } = running;
     const hasBegun = copy.thread.board.hasBegun(ticket);
-    if (hasBegun && (!call.isHeldByCaller || copy.thread.board.running().copy === copy.number)) return onExceed(time.limit);
+    if (hasBegun && (!call.isHeldByCaller || copy.thread.board.running().copy === copy.number))
+      return onExceed(time.limit);
     // A slow caller holds the guest, or others its thread, which is not its fault: the caller goes, the guest may stay.
     call.abandon(hasBegun ? callerTooSlow(tenant.id, start.limits) : callNotBegun(tenant.id, start.limits));
     queued.isCallerGone = false;

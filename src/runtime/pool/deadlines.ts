@@ -24,7 +24,8 @@ export function createDeadlines(clock: Clock): Deadlines {
   function arm(grain: number): void {
     cancelTimer();
     armed = grain;
-    if (grain < Number.POSITIVE_INFINITY) cancelTimer = afterLong(clock, Math.max(0, grain * GRAIN_MS - clock.steadyMs()), meet);
+    if (grain < Number.POSITIVE_INFINITY)
+      cancelTimer = afterLong(clock, Math.max(0, grain * GRAIN_MS - clock.steadyMs()), meet);
   }
 
   function meet(): void {

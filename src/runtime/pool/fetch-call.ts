@@ -39,7 +39,10 @@ export function createFetchCall(request: GuestRequest, { id, limits }: FetchCall
       taken += windowCost(bytes);
       if (isReaderAwaited || taken >= TELL_TAKEN_BYTES) tellTaken();
     },
-    onReturn: () => abandon(fault(Reason.CANCELED, `Cannot finish call of instance "${id}": nobody reads its response`, { subject: id })),
+    onReturn: () =>
+      abandon(
+        fault(Reason.CANCELED, `Cannot finish call of instance "${id}": nobody reads its response`, { subject: id }),
+      ),
   });
   const body = createRequestBody({
     what: `call instance "${id}"`,

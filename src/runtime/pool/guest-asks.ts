@@ -9,7 +9,22 @@ import { createOutputMeter, linesIn, type OutputMeter } from "./output-meter.ts"
 import { windowCost, type FromThread, type ToCopy } from "./protocol.ts";
 
 /** What copies ask and say outside of their calls. */
-export type AskMessage = Extract<FromThread, { kind: "output" | "log" | "audit" | "kv" | "messaging" | "http" | "httpPiece" | "httpEnd" | "httpRead" | "httpAbandon" }>;
+export type AskMessage = Extract<
+  FromThread,
+  {
+    kind:
+      | "output"
+      | "log"
+      | "audit"
+      | "kv"
+      | "messaging"
+      | "http"
+      | "httpPiece"
+      | "httpEnd"
+      | "httpRead"
+      | "httpAbandon";
+  }
+>;
 
 /** See the top of the file. */
 export interface GuestAsks {
@@ -55,7 +70,7 @@ export function createGuestAsks(
   }
 
   function forget(copy: GuestCopy): void {
-    for (const request of [...(requests?.get(copy)?.values() ?? [])]) request.abandon();
+    for (const request of requests?.get(copy)?.values() ?? []) request.abandon();
   }
 
   return {
@@ -68,14 +83,19 @@ export function createGuestAsks(
           return copy.thread.post({ kind: "outputTaken", copy: copy.number, stream, bytes: windowCost(bytes.length) });
         }
         case "log":
-          if (measure(message.message.length + message.context.length, 1)) host.log(message.level, message.context, message.message);
+          if (measure(message.message.length + message.context.length, 1))
+            host.log(message.level, message.context, message.message);
           return;
         case "audit":
           return host.audit(message.permission, message.outcome, message.count);
         case "kv":
-          return void asked(host.kv(message.call), "key-value").then((given) => answer(copy, { kind: "kvAnswer", ask: message.ask, answer: given }));
+          return void asked(host.kv(message.call), "key-value").then((given) =>
+            answer(copy, { kind: "kvAnswer", ask: message.ask, answer: given }),
+          );
         case "messaging":
-          return void asked(host.messaging(message.call), "messaging").then((given) => answer(copy, { kind: "messagingAnswer", ask: message.ask, answer: given }));
+          return void asked(host.messaging(message.call), "messaging").then((given) =>
+            answer(copy, { kind: "messagingAnswer", ask: message.ask, answer: given }),
+          );
         case "http":
           return beginRequest(copy, message);
         default:
@@ -84,7 +104,7 @@ export function createGuestAsks(
     },
     forget,
     close() {
-      for (const copy of [...(requests?.keys() ?? [])]) forget(copy);
+      for (const copy of requests?.keys() ?? []) forget(copy);
     },
   };
 }

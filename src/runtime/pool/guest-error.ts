@@ -8,7 +8,11 @@ export function endingFromError(thrown: unknown): Ending {
   const error = thrown instanceof WebAssembly.RuntimeError && thrown.cause !== undefined ? thrown.cause : thrown;
   if (error instanceof GuestExit) return { kind: "exited", exitCode: error.exitCode };
   if (error instanceof HandleLimit || error instanceof HandleTableLimit)
-    return { kind: "limit", limit: "openHandlesMax", message: `held more handles than openHandlesMax allows (${error.openHandlesMax})` };
+    return {
+      kind: "limit",
+      limit: "openHandlesMax",
+      message: `held more handles than openHandlesMax allows (${error.openHandlesMax})`,
+    };
   if (error instanceof WebAssembly.Exception) return { kind: "trapped", message: "an exception that nothing caught" };
   if (error instanceof Error) return { kind: "trapped", message: error.message };
   return { kind: "trapped", message: String(error) };

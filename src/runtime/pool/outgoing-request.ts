@@ -75,7 +75,11 @@ export function createOutgoingRequest({ id, ask, head, host, send, onDone }: Out
         onFault: (why) => incoming?.stop(why.message),
       });
       if (isOver) return incoming.stop("the guest gave the request up");
-      send({ kind: "httpAnswer", ask, answer: { tag: "ok", val: { status: response.status, headers: response.headers } } });
+      send({
+        kind: "httpAnswer",
+        ask,
+        answer: { tag: "ok", val: { status: response.status, headers: response.headers } },
+      });
     } catch (error) {
       // Lost: the cause. The guest is told what it may know; the host that rejected keeps its own records.
       if (isOver) return;
@@ -108,5 +112,12 @@ function errorForGuest(error: unknown): OutgoingHttpError {
 }
 
 function isOutgoingHttpError(value: unknown): value is OutgoingHttpError {
-  return typeof value === "object" && value !== null && "code" in value && typeof value.code === "string" && "message" in value && typeof value.message === "string";
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "code" in value &&
+    typeof value.code === "string" &&
+    "message" in value &&
+    typeof value.message === "string"
+  );
 }

@@ -16,9 +16,13 @@ export function createInvokeCall(name: string, args: readonly unknown[]): PlainC
 export function createDeliverCall(id: string, message: Message): PlainCall<void> {
   return plainCall({ kind: "deliver", message: { ...message, body: new Uint8Array(message.body) } }, (outcome) => {
     if (outcome.kind !== "done" || outcome.failure === undefined) return;
-    throw fault(Reason.DELIVERY_FAILED, `Cannot deliver message to instance "${id}": its handler answered ${JSON.stringify(outcome.failure)}`, {
-      subject: id,
-    });
+    throw fault(
+      Reason.DELIVERY_FAILED,
+      `Cannot deliver message to instance "${id}": its handler answered ${JSON.stringify(outcome.failure)}`,
+      {
+        subject: id,
+      },
+    );
   });
 }
 

@@ -71,7 +71,8 @@ export function createPoolThread(options: PoolThreadOptions): PoolThread {
     if (waiting.length === 0 || isOver) return;
     const moved: ArrayBuffer[] = [];
     for (const message of waiting) {
-      if ((message.kind === "body" || message.kind === "httpBody") && message.given.kind === "bytes") addMoved(moved, message.given.bytes);
+      if ((message.kind === "body" || message.kind === "httpBody") && message.given.kind === "bytes")
+        addMoved(moved, message.given.bytes);
     }
     const batch = waiting;
     waiting = [];

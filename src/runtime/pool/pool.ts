@@ -1,16 +1,16 @@
 /**
- * The threads that guests run on: which copy goes where, and what becomes of copies when a thread ends. Shared guests are
- * spread over up to `threadsMax` threads. A guest that has kept a thread from others (a hog), or may have filled its heap (a
- * suspect), gets a thread to itself, of which there are `soloThreadsMax`; beyond that such guests share those.
+ * The threads that guests run on, and what becomes of copies when a thread ends. A guest that has kept a thread from others
+ * (a hog), or may have filled its heap (a suspect), gets a thread to itself, of which there are `soloThreadsMax`; beyond
+ * that such guests share those.
  */
 import type { Clock } from "../../clock.ts";
-import { fault, Reason } from "../../fault.ts";
 import type { CallSent, GuestCopy, Tenant } from "./guest-copy.ts";
 import type { GuestCall } from "./guest-call.ts";
 import type { LoadedProgram } from "./loaded-program.ts";
 import { createMappingBudget } from "./mapping-budget.ts";
 import { createPoolThread, type PoolThread } from "./pool-thread.ts";
 import type { FromThread } from "./protocol.ts";
+import { atCapacity, chooseThread, isShared, isSolo, type ThreadCounts } from "./thread-choice.ts";
 import { guiltyOf } from "./thread-death.ts";
 import type { ThreadSupply } from "./thread-supply.ts";
 import { createWatch } from "./watch.ts";
@@ -37,16 +37,14 @@ export interface Pool {
 export type PoolOptions = {
   readonly clock: Clock;
   readonly supply: ThreadSupply;
-  readonly threadsMax: number;
-  readonly soloThreadsMax: number;
-  readonly dedicatedThreadsMax: number;
+  readonly counts: ThreadCounts;
 };
 
 /** A hog that has made so many calls since without keeping anybody waiting may share a thread again. */
 const CALM_CALLS = 100;
 
 /** Makes a pool without threads. */
-export function createPool({ clock, supply, threadsMax, soloThreadsMax, dedicatedThreadsMax }: PoolOptions): Pool {
+export function createPool({ clock, supply, counts }: PoolOptions): Pool {
   const threads = new Set<PoolThread>();
   const budget = createMappingBudget();
   /** In the order in which they became idle. */
@@ -91,27 +89,9 @@ export function createPool({ clock, supply, threadsMax, soloThreadsMax, dedicate
   }
 
   function threadFor(tenant: Tenant): PoolThread {
-    if (tenant.isDedicated) {
-      return (
-        [...threads].find((thread) => thread.owner === tenant && thread.hasRoom) ??
-        bootWithin(tenant, [...threads].filter(({ isDedicated }) => isDedicated).length, dedicatedThreadsMax)
-      );
-    }
-    const solos = [...threads].filter(isSolo);
-    if (tenant.record.isHog || tenant.record.suspicions > 0) {
-      const own = solos.find(({ owner }) => owner === tenant);
-      if (own !== undefined) return own;
-      return solos.length < soloThreadsMax ? boot(tenant, false) : roomy(tenant, leastLoaded(solos));
-    }
-    const shared = [...threads].filter(isShared);
-    const best = leastLoaded(shared);
-    if (best === undefined || (best.copies.size > 0 && shared.length < threadsMax)) return boot(undefined, false);
-    return roomy(tenant, best);
-  }
-
-  function bootWithin(tenant: Tenant, count: number, max: number): PoolThread {
-    if (count < max) return boot(tenant, true);
-    throw atCapacity(tenant, `${max} guests have threads of their own already (dedicatedThreadsMax)`);
+    const choice = chooseThread(tenant, threads, counts);
+    if (choice.kind === "existing") return choice.thread;
+    return boot(choice.kind === "shared" ? undefined : tenant, choice.kind === "dedicated");
   }
 
   function accept(copy: GuestCopy, message: FromThread): void {
@@ -163,7 +143,7 @@ export function createPool({ clock, supply, threadsMax, soloThreadsMax, dedicate
         continue;
       }
       thread.owner = undefined;
-      thread.isRetiring = [...threads].filter(isShared).length > threadsMax;
+      thread.isRetiring = [...threads].filter(isShared).length > counts.threadsMax;
       retireIfIdle(thread);
     }
   }
@@ -227,9 +207,11 @@ export function createPool({ clock, supply, threadsMax, soloThreadsMax, dedicate
   function evacuate(thread: PoolThread, hog: Tenant): void {
     hog.record.isHog = true;
     hog.record.calmCalls = 0;
-    if ([...threads].filter(isSolo).length >= soloThreadsMax) return;
+    if ([...threads].filter(isSolo).length >= counts.soloThreadsMax) return;
     thread.owner = hog;
-    const waiting = [...thread.copies.values()].filter((copy) => copy.tenant !== hog && !copy.isDoomed && hasNotBegun(copy));
+    const waiting = [...thread.copies.values()].filter(
+      (copy) => copy.tenant !== hog && !copy.isDoomed && hasNotBegun(copy),
+    );
     for (const copy of waiting) evict(copy, "thread-lost");
   }
 
@@ -268,7 +250,11 @@ export function createPool({ clock, supply, threadsMax, soloThreadsMax, dedicate
       return sent;
     },
     isUsable: ({ thread, tenant, isDoomed }) =>
-      !isDoomed && threads.has(thread) && !thread.isRetiring && thread.hasRoom && (thread.owner === undefined || thread.owner === tenant || tenant.record.isHog),
+      !isDoomed &&
+      threads.has(thread) &&
+      !thread.isRetiring &&
+      thread.hasRoom &&
+      (thread.owner === undefined || thread.owner === tenant || tenant.record.isHog),
     idle: (copy) => void idle.add(copy),
     dispose,
     release,
@@ -288,29 +274,4 @@ function hasNotBegun({ isOpen, openTicket, call, thread }: GuestCopy): boolean {
 
 function hasCallBegun({ call, thread }: GuestCopy): boolean {
   return call !== undefined && thread.board.hasBegun(call.ticket);
-}
-
-function isShared({ owner, isRetiring }: PoolThread): boolean {
-  return owner === undefined && !isRetiring;
-}
-
-function isSolo({ owner, isDedicated }: PoolThread): boolean {
-  return owner !== undefined && !isDedicated;
-}
-
-function leastLoaded(threads: readonly PoolThread[]): PoolThread | undefined {
-  let best: PoolThread | undefined;
-  for (const thread of threads) {
-    if (best === undefined || thread.inFlight < best.inFlight || (thread.inFlight === best.inFlight && thread.copies.size < best.copies.size)) best = thread;
-  }
-  return best;
-}
-
-function roomy(tenant: Tenant, thread: PoolThread | undefined): PoolThread {
-  if (thread?.hasRoom === true) return thread;
-  throw atCapacity(tenant, "its threads have too many calls already");
-}
-
-function atCapacity({ id }: Tenant, state: string): Error {
-  return fault(Reason.NODE_AT_CAPACITY, `Cannot make a copy of instance "${id}": ${state}`, { subject: id });
 }

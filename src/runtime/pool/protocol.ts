@@ -52,15 +52,31 @@ export type ToThread =
   /** No copy of it will be opened any more. */
   | { readonly kind: "forget"; readonly program: number }
   | ({ readonly kind: "open" } & CopyOrder)
-  | { readonly kind: "call"; readonly copy: number; readonly ticket: number; readonly order: CallOrder; readonly isLast: boolean }
+  | {
+      readonly kind: "call";
+      readonly copy: number;
+      readonly ticket: number;
+      readonly order: CallOrder;
+      readonly isLast: boolean;
+    }
   /** The call is not wanted if it has not begun; answered with `finished`. */
   | { readonly kind: "withdraw"; readonly copy: number; readonly ticket: number }
   /** Ends a copy wherever it is; answered with `gone`. */
   | { readonly kind: "dispose"; readonly copy: number }
   /** `version` grows with each change of a guest's rights. */
-  | { readonly kind: "rights"; readonly copies: readonly number[]; readonly rights: LocalRights; readonly version: number }
+  | {
+      readonly kind: "rights";
+      readonly copies: readonly number[];
+      readonly rights: LocalRights;
+      readonly version: number;
+    }
   /** Output that has been taken, as `windowCost` counts. */
-  | { readonly kind: "outputTaken"; readonly copy: number; readonly stream: "stdout" | "stderr"; readonly bytes: number }
+  | {
+      readonly kind: "outputTaken";
+      readonly copy: number;
+      readonly stream: "stdout" | "stderr";
+      readonly bytes: number;
+    }
   | ({ readonly copy: number } & ToCopy);
 
 /** About a request body, a response or an operation of one copy. */
@@ -130,15 +146,33 @@ export type FromThread =
   /** The copy was disposed of, as told. */
   | { readonly kind: "gone"; readonly copy: number }
   /** The copy is free again; `isGone`: it was its last call. */
-  | { readonly kind: "finished"; readonly copy: number; readonly ticket: number; readonly outcome: CallOutcome; readonly isGone: boolean }
+  | {
+      readonly kind: "finished";
+      readonly copy: number;
+      readonly ticket: number;
+      readonly outcome: CallOutcome;
+      readonly isGone: boolean;
+    }
   | ResponsePart
   /** Asks for the next piece of the request body. */
   | { readonly kind: "readBody"; readonly copy: number; readonly ticket: number }
   /** The guest waits until the reader of its response has taken some. */
   | { readonly kind: "awaitReader"; readonly copy: number; readonly ticket: number }
   | { readonly kind: "output"; readonly copy: number; readonly stream: "stdout" | "stderr"; readonly bytes: Uint8Array }
-  | { readonly kind: "log"; readonly copy: number; readonly level: string; readonly context: string; readonly message: string }
-  | { readonly kind: "audit"; readonly copy: number; readonly permission: string; readonly outcome: "used" | "denied"; readonly count: number }
+  | {
+      readonly kind: "log";
+      readonly copy: number;
+      readonly level: string;
+      readonly context: string;
+      readonly message: string;
+    }
+  | {
+      readonly kind: "audit";
+      readonly copy: number;
+      readonly permission: string;
+      readonly outcome: "used" | "denied";
+      readonly count: number;
+    }
   | { readonly kind: "kv"; readonly copy: number; readonly ask: number; readonly call: KvCall }
   | { readonly kind: "messaging"; readonly copy: number; readonly ask: number; readonly call: MessagingCall }
   | ({ readonly copy: number } & FromExchange);

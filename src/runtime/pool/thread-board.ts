@@ -33,7 +33,9 @@ export interface ThreadBoard {
 }
 
 /** Makes a board, or opens the other side of one. */
-export function openThreadBoard(shared: SharedArrayBuffer = new SharedArrayBuffer((CELL.tickets + TICKETS_MAX) * 4)): ThreadBoard {
+export function openThreadBoard(
+  shared: SharedArrayBuffer = new SharedArrayBuffer((CELL.tickets + TICKETS_MAX) * 4),
+): ThreadBoard {
   const cells = new Int32Array(shared);
   let stretch = 0;
   return {

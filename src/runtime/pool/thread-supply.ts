@@ -68,7 +68,11 @@ function bootThread(heapMaxMb: number): SuppliedThread {
     stdout: true,
     stderr: true,
     name: "guests",
-    resourceLimits: { maxOldGenerationSizeMb: heapMaxMb, maxYoungGenerationSizeMb: YOUNG_HEAP_MAX_MB, stackSizeMb: STACK_MB },
+    resourceLimits: {
+      maxOldGenerationSizeMb: heapMaxMb,
+      maxYoungGenerationSizeMb: YOUNG_HEAP_MAX_MB,
+      stackSizeMb: STACK_MB,
+    },
   });
   // Nothing in the thread writes to these; were something to do so, it must not fill a buffer without end.
   worker.stdout.resume();

@@ -81,7 +81,8 @@ export function createWatch(deps: WatchDeps): Watch {
     }
     before.looks += 1;
     if (runner.isDoomed) return;
-    if (isAwaited(thread, runner.tenant) || runner.tenant.cpuTimeMaxMs !== undefined) void askCpu(thread, before, runner);
+    if (isAwaited(thread, runner.tenant) || runner.tenant.cpuTimeMaxMs !== undefined)
+      void askCpu(thread, before, runner);
   }
 
   /** The thread itself says how much processor time it has used, whatever runs on it. */
@@ -92,7 +93,8 @@ export function createWatch(deps: WatchDeps): Watch {
     const cpuMs = await thread.cpuMs().catch(() => undefined);
     stretch.isAsking = false;
     const now = thread.board.running();
-    if (cpuMs === undefined || !threads.has(thread) || now.copy !== stretch.copy || now.stretch !== stretch.stretch) return;
+    if (cpuMs === undefined || !threads.has(thread) || now.copy !== stretch.copy || now.stretch !== stretch.stretch)
+      return;
     const limitMs = tenant.cpuTimeMaxMs;
     const before = thread.board.cpu();
     if (limitMs !== undefined && before.usedMs + cpuMs - before.threadMs > limitMs) {

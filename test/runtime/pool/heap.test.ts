@@ -33,7 +33,9 @@ describe("a guest that fills the heap of its thread", () => {
     const neighbour = await startToy(runtime);
     const guest = await runtime.start(guestStart(CHAIN));
     // Nobody waits for the thread, so it is not taken for one that keeps it from others.
-    await expect(guest.invoke("fill", [])).rejects.toMatchObject({ message: expect.stringContaining("thread was ended") });
+    await expect(guest.invoke("fill", [])).rejects.toMatchObject({
+      message: expect.stringContaining("thread was ended"),
+    });
     expect(await neighbour.invoke("count", [])).toEqual([1]);
     const again = guest.invoke("fill", []);
     for (const count of [2, 3, 4]) expect(await neighbour.invoke("count", [])).toEqual([count]);

@@ -19,7 +19,10 @@ describe("changed rights", () => {
   it("are in force for a guest that never gives its thread away, and for no other guest of the thread", async () => {
     const runtime = oneThread();
     let used = 0;
-    const host = { ...recordingHost(), audit: (_: string, __: "used" | "denied", count: number): void => void (used += count) };
+    const host = {
+      ...recordingHost(),
+      audit: (_: string, __: "used" | "denied", count: number): void => void (used += count),
+    };
     const guest = await startToy(runtime, { rights: GRANTED, isolation: "dedicated", host });
     const other = await startToy(runtime, { rights: GRANTED });
     const following = guest.invoke("follow", []);

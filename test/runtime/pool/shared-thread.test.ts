@@ -111,7 +111,9 @@ describe("guests that share a thread", () => {
   it("beyond the threads there are for such, one that wants its own is refused", async () => {
     const runtime = oneThread({ dedicatedThreadsMax: 1 });
     const own = await startToy(runtime, { isolation: "dedicated" });
-    await expect(startToy(runtime, { isolation: "dedicated" })).rejects.toMatchObject({ reason: Reason.NODE_AT_CAPACITY });
+    await expect(startToy(runtime, { isolation: "dedicated" })).rejects.toMatchObject({
+      reason: Reason.NODE_AT_CAPACITY,
+    });
     await own.kill();
     const next = await startToy(runtime, { isolation: "dedicated" });
     expect(await next.invoke("count", [])).toEqual([1]);

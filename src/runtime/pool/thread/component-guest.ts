@@ -21,11 +21,19 @@ export const LIFT_MAX_BYTES: number = 16 * 1024 * 1024;
 export type ComponentProgram = { readonly plan: ComponentPlan; readonly modules: readonly WebAssembly.Module[] };
 
 /** Instantiates. Throws what a start function trapped on. */
-export function openComponentGuest({ plan, modules }: ComponentProgram, { line, order, suspend }: LiveGuestDeps): LiveGuest {
+export function openComponentGuest(
+  { plan, modules }: ComponentProgram,
+  { line, order, suspend }: LiveGuestDeps,
+): LiveGuest {
   const { openHandlesMax } = order;
   const host = createHost(line, { openHandlesMax, draft2GetMany: getManyShapeOf(plan) });
   const interfaces = suspendedInterfaces(plan, host.interfaces, suspend);
-  const instance = instantiateComponent({ plan, modules, interfaces, limits: { openHandlesMax, liftMaxBytes: LIFT_MAX_BYTES } });
+  const instance = instantiateComponent({
+    plan,
+    modules,
+    interfaces,
+    limits: { openHandlesMax, liftMaxBytes: LIFT_MAX_BYTES },
+  });
   const entry = guestEntryOf(plan.exports.map(({ name }) => name));
   return {
     call: (call, exchange) => runCall({ plan, instance, entry: entry?.interface ?? "" }, call, exchange),
@@ -43,7 +51,11 @@ type Callee = {
   readonly entry: string;
 };
 
-async function runCall({ plan, instance, entry }: Callee, call: CallOrder, exchange: IncomingExchange | undefined): Promise<CallOutcome> {
+async function runCall(
+  { plan, instance, entry }: Callee,
+  call: CallOrder,
+  exchange: IncomingExchange | undefined,
+): Promise<CallOutcome> {
   const exported = (name: string): GuestFunction => {
     const found = instance.functions.get(name);
     if (found === undefined) throw new TypeError(`the component exports no function "${name}"`);

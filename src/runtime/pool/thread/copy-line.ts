@@ -102,7 +102,8 @@ export function openCopyLine({ order, outbox, lookForRights }: CopyLineDeps): Co
     wallNowNs,
     fillRandom,
     accept(message) {
-      if (message.kind !== "kvAnswer" && message.kind !== "messagingAnswer") return calls.get(message.ask)?.accept(message);
+      if (message.kind !== "kvAnswer" && message.kind !== "messagingAnswer")
+        return calls.get(message.ask)?.accept(message);
       const settle = asked.get(message.ask);
       asked.delete(message.ask);
       settle?.(message.answer as Asked<never>);
@@ -122,4 +123,3 @@ export function openCopyLine({ order, outbox, lookForRights }: CopyLineDeps): Co
     },
   };
 }
-

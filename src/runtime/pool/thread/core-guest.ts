@@ -22,7 +22,8 @@ export async function openCoreGuest(module: WebAssembly.Module, deps: LiveGuestD
   const { line, order, suspend } = deps;
   const wanted = new Set(WebAssembly.Module.imports(module).map((item) => item.module));
   const interfaces = new Map<string, CoreInterface>();
-  if (wanted.has(PREVIEW1_MODULE)) interfaces.set(PREVIEW1_MODULE, createPreview1({ line, openHandlesMax: order.openHandlesMax }));
+  if (wanted.has(PREVIEW1_MODULE))
+    interfaces.set(PREVIEW1_MODULE, createPreview1({ line, openHandlesMax: order.openHandlesMax }));
   if (wanted.has(CORE_ABI_MODULE)) interfaces.set(CORE_ABI_MODULE, createCoreAbi(line));
   const imports = Object.fromEntries([...interfaces].map(([name, each]) => [name, suspended(each, suspend)]));
   const { exports } = new WebAssembly.Instance(module, imports);
@@ -42,7 +43,10 @@ async function runCall(exports: WebAssembly.Exports, call: CallOrder): Promise<C
   switch (call.kind) {
     case "invoke": {
       const returned = await exportedFunction(exports, call.name)(...call.args.filter(isWasmValue));
-      return { kind: "returned", values: jsonFromWasm((Array.isArray(returned) ? returned : [returned]).filter(isWasmValue)) };
+      return {
+        kind: "returned",
+        values: jsonFromWasm((Array.isArray(returned) ? returned : [returned]).filter(isWasmValue)),
+      };
     }
     case "run":
       await exportedFunction(exports, "_start")();

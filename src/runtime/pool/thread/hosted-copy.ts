@@ -1,11 +1,12 @@
 /** One copy of a guest in its thread: opened once, then called, one call after the other, until it ends or is disposed of. */
+import { isFault, Reason } from "../../../fault.ts";
 import { uncatchableError } from "../../uncatchable.ts";
 import { endingFromError } from "../guest-error.ts";
-import type { CallOrder, CopyOrder, FromThread, ToCopy } from "../protocol.ts";
+import type { CallOrder, CallOutcome, CopyOrder, FromThread, ToCopy } from "../protocol.ts";
 import type { ThreadBoard } from "../thread-board.ts";
 import { openCopyLine, type CopyLine } from "./copy-line.ts";
 import { createIncomingCall, type IncomingCall } from "./incoming-call.ts";
-import { ImportMissing, type LiveGuest, type LiveGuestDeps, type Suspend } from "./live-guest.ts";
+import type { LiveGuest, LiveGuestDeps, Suspend } from "./live-guest.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Occupant, RunQueue } from "./run-queue.ts";
 
@@ -67,11 +68,13 @@ export function openHostedCopy(order: CopyOrder, deps: HostedCopyDeps): HostedCo
     },
   };
 
-  const suspend: Suspend = (carryOut) => (...args) => {
-    if (isGone || isDoomed) throw uncatchableError("the guest has ended");
-    const result = carryOut(...args);
-    return result instanceof Promise ? (waitFor(result) as typeof result) : result;
-  };
+  const suspend: Suspend =
+    (carryOut) =>
+    (...args) => {
+      if (isGone || isDoomed) throw uncatchableError("the guest has ended");
+      const result = carryOut(...args);
+      return result instanceof Promise ? (waitFor(result) as typeof result) : result;
+    };
 
   function waitFor<Value>(waited: Promise<Value>): Promise<Value> {
     queue.leave(occupant);
@@ -114,20 +117,27 @@ export function openHostedCopy(order: CopyOrder, deps: HostedCopyDeps): HostedCo
   function open(): void {
     board.begin(order.ticket);
     // Not awaited in place: what it throws at once must not leave the processor taken.
-    attempt(() => deps.instantiate({ order, line, suspend })).then(
-      (instantiated) => {
-        queue.leave(occupant);
-        if (isGone) return instantiated.dispose();
-        live = instantiated;
-        outbox.post({ kind: "opened", copy: order.copy });
-        beginPending();
-      },
-      (error: unknown) => {
-        queue.leave(occupant);
-        if (!(error instanceof ImportMissing)) return leave({ kind: "ended", copy: order.copy, ending: endingFromError(error) });
-        leave({ kind: "refused", copy: order.copy, importName: error.importName, message: error.message });
-      },
-    );
+    attempt(() => deps.instantiate({ order, line, suspend })).then(opened, notOpened);
+  }
+
+  function opened(instantiated: LiveGuest): void {
+    queue.leave(occupant);
+    if (isGone) return instantiated.dispose();
+    live = instantiated;
+    outbox.post({ kind: "opened", copy: order.copy });
+    beginPending();
+  }
+
+  function notOpened(error: unknown): void {
+    queue.leave(occupant);
+    if (!isFault(error, Reason.MODULE_IMPORT_UNKNOWN)) return broken(error);
+    leave({ kind: "refused", copy: order.copy, importName: error.subject, message: error.message });
+  }
+
+  /** Something came out of the guest that ends it. */
+  function broken(error: unknown): void {
+    queue.leave(occupant);
+    leave({ kind: "ended", copy: order.copy, ending: endingFromError(error) });
   }
 
   function beginPending(): void {
@@ -142,25 +152,22 @@ export function openHostedCopy(order: CopyOrder, deps: HostedCopyDeps): HostedCo
     pending = undefined;
     board.begin(ticket);
     occupant.cpuUsedUs = 0;
-    const incoming = call.kind === "request" ? createIncomingCall({ copy: order.copy, ticket, order: call, outbox }) : undefined;
+    const incoming =
+      call.kind === "request" ? createIncomingCall({ copy: order.copy, ticket, order: call, outbox }) : undefined;
     current = { ticket, incoming };
     const answer = attempt(() => guest.call(call, incoming?.exchange));
     // Lost here: nothing, the same failure is looked at below.
     callOver = answer.catch(() => undefined);
-    answer.then(
-      (outcome) => {
-        queue.leave(occupant);
-        if (isGone) return;
-        incoming?.end();
-        current = undefined;
-        outbox.post({ kind: "finished", copy: order.copy, ticket, outcome, isGone: isLast });
-        if (isLast) close();
-      },
-      (error: unknown) => {
-        queue.leave(occupant);
-        leave({ kind: "ended", copy: order.copy, ending: endingFromError(error) });
-      },
-    );
+    answer.then((outcome) => finished(ticket, outcome, isLast), broken);
+  }
+
+  function finished(ticket: number, outcome: CallOutcome, isLast: boolean): void {
+    queue.leave(occupant);
+    if (isGone) return;
+    current?.incoming?.end();
+    current = undefined;
+    outbox.post({ kind: "finished", copy: order.copy, ticket, outcome, isGone: isLast });
+    if (isLast) close();
   }
 
   queue.add(occupant, open);

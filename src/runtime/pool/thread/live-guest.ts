@@ -20,14 +20,3 @@ export type Suspend = <Args extends readonly unknown[], Result>(
 
 /** What a guest is instantiated with. */
 export type LiveGuestDeps = { readonly order: CopyOrder; readonly line: GuestLine; readonly suspend: Suspend };
-
-/** Thrown, before any guest code has run, for something that the module asks for and nothing here provides. */
-export class ImportMissing extends Error {
-  override readonly name = "ImportMissing";
-  readonly importName: string;
-
-  constructor(importName: string, message: string) {
-    super(message);
-    this.importName = importName;
-  }
-}

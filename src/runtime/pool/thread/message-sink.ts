@@ -33,7 +33,8 @@ export function createMessageSink(options: MessageSinkOptions): MessageSink {
   let failure: string | undefined;
   let roomMade: PromiseWithResolvers<void> | undefined;
 
-  const room = (): number | undefined => (isClosed || failure !== undefined ? undefined : Math.max(0, windowBytes - aheadBytes));
+  const room = (): number | undefined =>
+    isClosed || failure !== undefined ? undefined : Math.max(0, windowBytes - aheadBytes);
 
   function settle(): void {
     roomMade?.resolve();

@@ -12,7 +12,7 @@ export type HeldProgram = { readonly program: ThreadProgram; readonly mappings: 
 export interface Programs {
   add(number: number, held: HeldProgram): void;
   forget(number: number): void;
-  /** Makes a copy; guest code may run at once. Rejects with what it threw or trapped on, and with `ImportMissing`. */
+  /** Makes a copy; guest code may run at once. Rejects with what it threw or trapped on, and with `MODULE_IMPORT_UNKNOWN` before any guest code has run. */
   instantiate(number: number, deps: LiveGuestDeps): Promise<LiveGuest>;
 }
 
@@ -27,7 +27,8 @@ export function createPrograms(): Programs {
       const held = programs.get(number);
       if (held === undefined) throw new Error(`program ${number} is not here`);
       const { program, mappings } = held;
-      const guest = program.kind === "core" ? await openCoreGuest(program.module, deps) : openComponentGuest(program, deps);
+      const guest =
+        program.kind === "core" ? await openCoreGuest(program.module, deps) : openComponentGuest(program, deps);
       garbage.made(guest, mappings);
       return {
         call: (order, exchange) => guest.call(order, exchange),

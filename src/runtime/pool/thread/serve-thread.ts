@@ -71,7 +71,8 @@ export function serveThread(port: MessagePort, shared: SharedArrayBuffer): void 
     const version = board.urgentVersion();
     if (version === urgentSeen) return;
     urgentSeen = version;
-    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) take(next.message);
+    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port))
+      take(next.message);
     if (!isDraining) setImmediate(drain);
     for (const message of inbox) {
       if (message.kind === "rights") setRights(message);

@@ -21,12 +21,17 @@ export function suspendedInterfaces(plan: ComponentPlan, interfaces: HostInterfa
   for (const { key, suspending } of used) {
     const given = interfaces[key];
     if (given === undefined) continue;
-    wrapped[key] = suspending.length === 0 ? given : { ...given, functions: suspendedFunctions(given, suspending, suspend) };
+    wrapped[key] =
+      suspending.length === 0 ? given : { ...given, functions: suspendedFunctions(given, suspending, suspend) };
   }
   return wrapped;
 }
 
-function suspendedFunctions(given: HostInterface, suspending: readonly string[], suspend: Suspend): HostInterface["functions"] {
+function suspendedFunctions(
+  given: HostInterface,
+  suspending: readonly string[],
+  suspend: Suspend,
+): HostInterface["functions"] {
   const functions: Record<string, HostFunction> = { ...given.functions };
   for (const name of suspending) {
     const carryOut = functions[name];
