@@ -1,7 +1,8 @@
 /** The state of one copy of a component, and of each component instance inside it. */
+import { HandleLimit } from "../handle-limit.ts";
 import type { Destroy } from "./guest-resource.ts";
 import { HandleTable } from "./handle-table.ts";
-import { HandleLimit, Trap } from "./trap.ts";
+import { Trap } from "./trap.ts";
 
 /** What one copy of a component may take. */
 export type ComponentLimits = {
@@ -9,12 +10,7 @@ export type ComponentLimits = {
   readonly openHandlesMax: number;
   /** About what one call may make the host hold, in bytes: a list may name the same piece of memory a thousand times. */
   readonly liftMaxBytes: number;
-  /** Share of the thread's heap that is used, 0 to 1; asked now and then when the guest gets a handle, of which it gets none above 0.6. */
-  readonly heapShare?: () => number;
 };
-
-const HEAP_SHARE_MAX = 0.6;
-const HANDLES_PER_LOOK = 64;
 
 /** One copy of a component. */
 export class ComponentState {
@@ -30,7 +26,6 @@ export class ComponentState {
   /** Settles the one call that is suspended, if there is one. */
   abandon: ((error: Error) => void) | undefined;
   #openHandles = 0;
-  #handlesEver = 0;
   #liftLeftBytes = 0;
   readonly #limits: ComponentLimits;
 
@@ -73,9 +68,6 @@ export class ComponentState {
   handleOpened(): void {
     if (this.#openHandles >= this.#limits.openHandlesMax) throw new HandleLimit(this.#limits.openHandlesMax);
     this.#openHandles += 1;
-    this.#handlesEver += 1;
-    if (this.#handlesEver % HANDLES_PER_LOOK === 0 && (this.#limits.heapShare?.() ?? 0) > HEAP_SHARE_MAX)
-      throw new HandleLimit(this.#openHandles);
   }
 
   handleClosed(): void {

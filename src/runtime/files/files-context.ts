@@ -1,5 +1,5 @@
 /** What everything that one copy of a guest has open shares. */
-import { HandleLimit } from "../host/guest-exit.ts";
+import { HandleLimit } from "../handle-limit.ts";
 import { createExactTimes, type ExactTimes } from "./exact-times.ts";
 import type { HostTree } from "./host-directory.ts";
 

@@ -11,14 +11,3 @@ export class GuestExit extends Error {
     this.exitCode = exitCode;
   }
 }
-
-/** Thrown through guest code when it asks for one handle more than `openHandlesMax`. */
-export class HandleLimit extends Error {
-  override readonly name = "HandleLimit";
-  readonly openHandlesMax: number;
-
-  constructor(openHandlesMax: number) {
-    super(`more than ${openHandlesMax} open handles`);
-    this.openHandlesMax = openHandlesMax;
-  }
-}

@@ -48,6 +48,7 @@ export function createFetchCall(request: GuestRequest, { id, limits }: FetchCall
     what: `call instance "${id}"`,
     subject: id,
     source: request.body,
+    trailers: request.trailers,
     maxBytes: limits.requestBodyMaxBytes,
     onAnswer: (given) => send((ticket) => ({ kind: "body", ticket, given })),
     onFault: (why) => abandon(why),

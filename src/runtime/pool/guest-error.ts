@@ -1,13 +1,13 @@
 /** What an error that came out of guest code means for the guest. */
-import { HandleLimit as HandleTableLimit } from "../component/trap.ts";
-import { GuestExit, HandleLimit } from "../host/guest-exit.ts";
+import { HandleLimit } from "../handle-limit.ts";
+import { GuestExit } from "../host/guest-exit.ts";
 import type { Ending } from "../runtime.ts";
 
 /** See the top of the file. */
 export function endingFromError(thrown: unknown): Ending {
   const error = thrown instanceof WebAssembly.RuntimeError && thrown.cause !== undefined ? thrown.cause : thrown;
   if (error instanceof GuestExit) return { kind: "exited", exitCode: error.exitCode };
-  if (error instanceof HandleLimit || error instanceof HandleTableLimit)
+  if (error instanceof HandleLimit)
     return {
       kind: "limit",
       limit: "openHandlesMax",

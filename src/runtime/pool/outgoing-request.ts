@@ -67,6 +67,7 @@ export function createOutgoingRequest({ id, ask, head, host, send, onDone }: Out
         what: `read the response to a request of instance "${id}"`,
         subject: id,
         source: response.body,
+        trailers: response.trailers,
         maxBytes: Number.POSITIVE_INFINITY,
         onAnswer(given) {
           send({ kind: "httpBody", ask, given });

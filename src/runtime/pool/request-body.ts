@@ -1,5 +1,6 @@
 /** A body that flows into a guest, read piece by piece as the guest asks for it: a request's, or the response to one of its own. */
 import { fault, Reason, type Fault } from "../../fault.ts";
+import type { HttpHeaders } from "../../providers/http/http.ts";
 import type { BodyGiven } from "./protocol.ts";
 
 /** Reads a body for a guest. */
@@ -18,6 +19,8 @@ export type RequestBodyOptions = {
   readonly what: string;
   readonly subject: string;
   readonly source: AsyncIterable<Uint8Array> | undefined;
+  /** What came after the body; asked for once the source has ended. */
+  readonly trailers: (() => HttpHeaders | undefined) | undefined;
   readonly maxBytes: number;
   readonly onAnswer: (answer: BodyGiven) => void;
   /** The body is larger than it may be, or could not be read; told before the guest gets its answer. */
@@ -26,7 +29,7 @@ export type RequestBodyOptions = {
 
 /** Makes the reader; the source is not touched before the first `read`. */
 export function createRequestBody(options: RequestBodyOptions): RequestBody {
-  const { what, subject, source, maxBytes, onAnswer, onFault } = options;
+  const { what, subject, source, trailers, maxBytes, onAnswer, onFault } = options;
   let iterator: AsyncIterator<Uint8Array> | undefined;
   let stopped: string | undefined;
   let isAwaited = false;
@@ -43,7 +46,7 @@ export function createRequestBody(options: RequestBodyOptions): RequestBody {
       iterator ??= source?.[Symbol.asyncIterator]();
       const next = await iterator?.next();
       if (stopped !== undefined) return;
-      if (next === undefined || next.done === true) return answer({ kind: "end", trailers: undefined });
+      if (next === undefined || next.done === true) return answer({ kind: "end", trailers: trailers?.() });
       totalBytes += next.value.length;
       // A copy: the piece may lie in a buffer that its reader uses again.
       if (totalBytes <= maxBytes) return answer({ kind: "bytes", bytes: new Uint8Array(next.value) });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { HandleLimit, Trap } from "../../../src/runtime/component/trap.ts";
+import { Trap } from "../../../src/runtime/component/trap.ts";
+import { HandleLimit } from "../../../src/runtime/handle-limit.ts";
 import type { HostInterfaces } from "../../../src/runtime/component/component-value.ts";
 import { call, instanceFromWat } from "./component-guest.ts";
 
@@ -131,15 +132,6 @@ describe("resources of the host", () => {
     call(guest, "open", 4);
     expect(() => call(guest, "open", 5)).toThrow(HandleLimit);
     expect(guest.failure?.error).toBeInstanceOf(HandleLimit);
-  });
-
-  it("cannot be had when the heap of the thread is nearly full", async () => {
-    const { interfaces } = host();
-    let share = 0.5;
-    const guest = await instanceFromWat(GUEST, interfaces, { heapShare: () => share });
-    for (let name = 1; name < 128; name++) call(guest, "open", name);
-    share = 0.61;
-    expect(() => call(guest, "open", 128)).toThrow(HandleLimit);
   });
 
   it("are dropped when the instance is disposed of, and only once", async () => {

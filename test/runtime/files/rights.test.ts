@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { DeniedPath } from "../../../src/providers/local-rights.ts";
-import { HandleLimit } from "../../../src/runtime/host/guest-exit.ts";
+import { HandleLimit } from "../../../src/runtime/handle-limit.ts";
 import { codeOf, CREATE, granted, openFile, openFolder, openTestGuest, READ } from "./test-folder.ts";
 import { readText, TREES, writeText, type TestGuest } from "./test-folder.ts";
 

@@ -5,7 +5,7 @@ import { realpathSync } from "node:fs";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import type { LocalRights } from "../../../src/providers/local-rights.ts";
 import { createHost, type ComponentHost } from "../../../src/runtime/host/create-host.ts";
-import { HandleLimit } from "../../../src/runtime/host/guest-exit.ts";
+import { HandleLimit } from "../../../src/runtime/handle-limit.ts";
 import { callHost, dropResource, okOf } from "./host-calls.ts";
 import { memoryLine } from "./memory-line.ts";
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { HandleLimit } from "../../../src/runtime/host/guest-exit.ts";
+import { HandleLimit } from "../../../src/runtime/handle-limit.ts";
 import { openPreview1, PIECES, READ_WRITE, RESULT, type Preview1Host } from "./preview1-host.ts";
 
 const OFLAG = { create: 1, directory: 2, exclusive: 4, truncate: 8 } as const;

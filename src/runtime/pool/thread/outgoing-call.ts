@@ -33,7 +33,7 @@ export function createOutgoingCall({ copy, number, head, outbox, onDone }: Outgo
   const body = createMessageSink({
     windowBytes: BODY_WINDOW_BYTES,
     onWrite: (bytes) => outbox.post({ kind: "httpPiece", copy, ask: number, bytes: ownedBytes(bytes) }),
-    // Trailers of requests are not passed on: providers take none.
+    // Lost: the trailers. The HTTP client behind the provider cannot send any.
     onFinish: () => outbox.post({ kind: "httpEnd", copy, ask: number, failure: undefined }),
     onAbort: (failure) => outbox.post({ kind: "httpEnd", copy, ask: number, failure }),
     onWait: () => undefined,

@@ -1,6 +1,6 @@
 /*
  * Passes every request on to http://backend.test and the answer back: bodies by splice, trailers both ways. A
- * request that is not answered becomes a 502 with the name of the error code.
+ * request that is not answered becomes a 502 with the name of the error code. At /echo a request comes back itself.
  */
 #include "wasi-http-client.h"
 
@@ -61,8 +61,19 @@ static bool pass_on(IncomingBody from, OutgoingBody to) {
   return !finished.is_error;
 }
 
+static void echo(IncomingRequest request, ResponseOutparam outparam) {
+  ResultHandle from, to;
+  const OutgoingResponse answer = http_response_new(http_fields_new());
+  http_response_body(answer, &to);
+  http_request_consume(request, &from);
+  if (from.is_error || to.is_error) __builtin_trap();
+  http_outparam_set(outparam, 0, answer, 0, 0, 0, 0, 0, 0);
+  pass_on(from.handle, to.handle);
+}
+
 static void handle_request(IncomingRequest request, ResponseOutparam outparam) {
   const Text path = request_path_with_query(request);
+  if (text_equals(path, TEXT("/echo"))) return echo(request, outparam);
   ResultHandle body, outgoing;
   const OutgoingRequest onward = http_outgoing_request_new(http_fields_new());
   http_outgoing_set_method(onward, METHOD_POST, 0, 0);
