@@ -89,11 +89,11 @@ export function createGuestAsks(
         case "audit":
           return host.audit(message.permission, message.outcome, message.count);
         case "kv":
-          return void asked(host.kv(message.call), "key-value").then((given) =>
+          return void asked(() => host.kv(message.call), "key-value").then((given) =>
             answer(copy, { kind: "kvAnswer", ask: message.ask, answer: given }),
           );
         case "messaging":
-          return void asked(host.messaging(message.call), "messaging").then((given) =>
+          return void asked(() => host.messaging(message.call), "messaging").then((given) =>
             answer(copy, { kind: "messagingAnswer", ask: message.ask, answer: given }),
           );
         case "http":
@@ -109,9 +109,9 @@ export function createGuestAsks(
   };
 }
 
-async function asked<Answer>(work: Promise<Answer>, what: string): Promise<Asked<Answer>> {
+async function asked<Answer>(work: () => Promise<Answer>, what: string): Promise<Asked<Answer>> {
   try {
-    return { tag: "ok", val: await work };
+    return { tag: "ok", val: await work() };
   } catch (error) {
     // Lost: the cause. The guest is told what it may know; the host that rejected keeps its own records.
     const isDenied = isFault(error, Reason.CAPABILITY_DENIED);

@@ -55,6 +55,8 @@ export type PoolThreadOptions = {
 /** Programs that a thread has before those that no copy uses are forgotten. */
 const PROGRAMS_KEPT = 64;
 
+const TICKET_NUMBER_MAX = 2 ** 31 - 1;
+
 /** Takes a worker into the pool. */
 export function createPoolThread(options: PoolThreadOptions): PoolThread {
   const { worker, board, nextCopy, programNumber, onMessage, onDeath } = options;
@@ -95,6 +97,13 @@ export function createPoolThread(options: PoolThreadOptions): PoolThread {
     }
   }
 
+  /** Never the same twice at a time, and within what the board can tell apart. */
+  function nextTicket(): number {
+    lastTicket = (lastTicket % TICKET_NUMBER_MAX) + 1;
+    inFlight += 1;
+    return lastTicket;
+  }
+
   function die(cause: unknown): void {
     if (isOver) return;
     isOver = true;
@@ -131,28 +140,26 @@ export function createPoolThread(options: PoolThreadOptions): PoolThread {
       }
       programs.delete(program);
       programs.set(program, (uses ?? 0) + 1);
-      lastTicket += 1;
-      inFlight += 1;
+      const ticket = nextTicket();
       const number = nextCopy();
       const copy: GuestCopy = {
         number,
         tenant,
         thread,
-        openTicket: lastTicket,
+        openTicket: ticket,
         isOpen: false,
         isUsed: false,
         call: undefined,
         isDoomed: false,
       };
       copies.set(number, copy);
-      post({ kind: "open", ...order, copy: number, ticket: lastTicket, program: programNumber(program) });
+      post({ kind: "open", ...order, copy: number, ticket, program: programNumber(program) });
       return copy;
     },
     call(copy, order, isLast) {
-      lastTicket += 1;
-      inFlight += 1;
-      post({ kind: "call", copy: copy.number, ticket: lastTicket, order, isLast });
-      return lastTicket;
+      const ticket = nextTicket();
+      post({ kind: "call", copy: copy.number, ticket, order, isLast });
+      return ticket;
     },
     post,
     postUrgently(message) {

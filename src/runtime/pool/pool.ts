@@ -10,7 +10,7 @@ import type { LoadedProgram } from "./loaded-program.ts";
 import { createMappingBudget } from "./mapping-budget.ts";
 import { createPoolThread, type PoolThread } from "./pool-thread.ts";
 import type { FromThread } from "./protocol.ts";
-import { atCapacity, chooseThread, isShared, isSolo, type ThreadCounts } from "./thread-choice.ts";
+import { atCapacity, chooseThread, fits, isShared, isSolo, type ThreadCounts } from "./thread-choice.ts";
 import { guiltyOf } from "./thread-death.ts";
 import type { ThreadSupply } from "./thread-supply.ts";
 import { createWatch } from "./watch.ts";
@@ -250,11 +250,7 @@ export function createPool({ clock, supply, counts }: PoolOptions): Pool {
       return sent;
     },
     isUsable: ({ thread, tenant, isDoomed }) =>
-      !isDoomed &&
-      threads.has(thread) &&
-      !thread.isRetiring &&
-      thread.hasRoom &&
-      (thread.owner === undefined || thread.owner === tenant || tenant.record.isHog),
+      !isDoomed && threads.has(thread) && thread.hasRoom && fits(tenant, thread),
     idle: (copy) => void idle.add(copy),
     dispose,
     release,

@@ -139,7 +139,10 @@ class PooledGuest implements Guest, Tenant {
   lost(copy: GuestCopy, loss: Loss, hasBegun: boolean): void {
     this.#asks.forget(copy);
     if (this.#ending !== undefined) return;
-    if (loss.kind === "guilty") this.end(loss.ending);
+    if (loss.kind === "guilty") {
+      this.#desk.copies.delete(copy);
+      return this.end(loss.ending);
+    }
     this.#desk.lost(copy, hasBegun);
     if (!this.#isReady) this.#openFirst();
     else if (this.kind === "command") this.end({ kind: "host-failed", message: "its thread was lost" });

@@ -28,7 +28,7 @@ export function chooseThread(tenant: Tenant, threads: Iterable<PoolThread>, coun
     const state = `${counts.dedicatedThreadsMax} guests have threads of their own already (dedicatedThreadsMax)`;
     throw atCapacity(tenant, state);
   }
-  if (tenant.record.isHog || tenant.record.suspicions > 0) {
+  if (isOutcast(tenant)) {
     const solos = all.filter(isSolo);
     const own = solos.find(({ owner }) => owner === tenant);
     if (own === undefined && solos.length < counts.soloThreadsMax) return { kind: "own" };
@@ -38,6 +38,16 @@ export function chooseThread(tenant: Tenant, threads: Iterable<PoolThread>, coun
   const best = leastLoaded(shared);
   const isMoreWanted = best === undefined || (best.copies.size > 0 && shared.length < counts.threadsMax);
   return isMoreWanted ? { kind: "shared" } : existing(tenant, best);
+}
+
+/** Whether a guest may go on where it is: those that others must be kept from stay among themselves. */
+export function fits(tenant: Tenant, thread: PoolThread): boolean {
+  if (tenant.isDedicated) return true;
+  return isOutcast(tenant) ? isSolo(thread) : isShared(thread);
+}
+
+function isOutcast({ record }: Tenant): boolean {
+  return record.isHog || record.suspicions > 0;
 }
 
 /** Whether any guest may come to it. */
