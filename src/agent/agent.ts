@@ -175,6 +175,7 @@ export async function createAgent(deps: AgentDeps): Promise<Agent> {
     modules: createModuleShapes({ store: deps.store, runtime: deps.runtime }),
     providers,
     placedOn: (id) => fleet.reservations.placedOn(id),
+    stoppedUpTo: (id) => fleet.witnesses.stoppedUpTo(id),
     isCordoned: () => fleet.isCordoned(),
     rights: createGuestRights({ shares: deps.shares ?? NOTHING_SHARED, isStopped: (id) => providers.isStopped(id) }),
     deliveries: createMessageDeliveries({

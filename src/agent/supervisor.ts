@@ -2,7 +2,6 @@
 import type { Clock, Entropy } from "../clock.ts";
 import { fault, Reason } from "../fault.ts";
 import { FactKind } from "../gen/wasmatrix/v1/fact_pb.ts";
-import type { WitnessCopy } from "../gen/wasmatrix/v1/node_fleet_pb.ts";
 import type { Log } from "../log.ts";
 import type { Guest, GuestHost, GuestKind, Runtime } from "../runtime/runtime.ts";
 import {
@@ -15,7 +14,8 @@ import {
   type StartOrder,
 } from "./admission.ts";
 import type { ProviderDirectory } from "./assignments.ts";
-import { assertNewer, assertPlacedHere, notThatGeneration, witnessCopyFrom } from "./fleet/generations.ts";
+import { createGenerationOrders, type GenerationOrders } from "./fleet/generation-orders.ts";
+import { assertNewer, assertPlacedHere } from "./fleet/generations.ts";
 import { ENDED_RECORDS_LIMITS, recordsToForget, type EndedRecordsLimits } from "./ended-records.ts";
 import { createGrantOrders, type GrantOrders } from "./grant-orders.ts";
 import type { GuestRights } from "./guest-rights.ts";
@@ -41,6 +41,8 @@ export type SupervisorDeps = {
   readonly deliveries: MessageDeliveries;
   /** Where the instance of an id was placed, if this node was told; elsewhere means that it is not started here. */
   readonly placedOn?: (id: string) => string | undefined;
+  /** The generation up to which an instance was stopped for good, if this node was told; it is not started here any more. */
+  readonly stoppedUpTo?: (id: string) => bigint | undefined;
   /** Whether the node takes no new instances. */
   readonly isCordoned?: () => boolean;
   /** What the agent does for the guest of an instance. */
@@ -58,7 +60,7 @@ export type SupervisorDeps = {
 export type StartOutcome = { readonly record: InstanceRecord; readonly alreadyStarted: boolean };
 
 /** See the top of the file. Whatever takes an id throws `INSTANCE_NOT_FOUND` for an unknown one. */
-export interface Supervisor extends GrantOrders {
+export interface Supervisor extends GrantOrders, GenerationOrders {
   /**
    * Admits and starts an instance, or refuses; resolves when the guest is ready or has failed to start and will be started again.
    * The same order again answers the same instance, also one that has ended; the id with another spec throws `IDEMPOTENCY_CONFLICT`.
@@ -78,16 +80,6 @@ export interface Supervisor extends GrantOrders {
   runningGuests(name: string): readonly { readonly record: InstanceRecord; readonly guest: Guest }[];
   /** Whether a live instance of this kind has the name. */
   isLive(name: string, kind: GuestKind): boolean;
-  /**
-   * Ends an instance of a lower generation than the one that is named, because that one runs elsewhere; resolves when it has
-   * ended. Idempotent; `undefined` for an unknown instance.
-   */
-  fence(id: string, byGeneration: bigint, requestId: string): Promise<InstanceRecord | undefined>;
-  /** Records which node is an instance's witness from now on, and answers what that one is to keep. Throws `GENERATION_SUPERSEDED` and `INSTANCE_NOT_RUNNING`. */
-  changeWitness(
-    change: { readonly instanceId: string; readonly generation: bigint; readonly witnessNodeId: string },
-    requestId: string,
-  ): WitnessCopy;
   /** Counts refused operations of an instance and makes a fact of it. */
   noteDenied(id: string, count: number, message: string): void;
   load(): NodeLoad;
@@ -179,7 +171,12 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       kind,
       nowMs: clock.nowMs(),
     };
-    assertPlacedHere(order, { nodeId, isCordoned: deps.isCordoned?.() === true, placedOn: deps.placedOn?.(order.id) });
+    assertPlacedHere(order, {
+      nodeId,
+      isCordoned: deps.isCordoned?.() === true,
+      placedOn: deps.placedOn?.(order.id),
+      stoppedUpTo: deps.stoppedUpTo?.(order.id),
+    });
     const record = admit(order, node);
     deps.rights.of(record);
     const older = lives.get(order.id);
@@ -222,41 +219,33 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
 
   return {
     ...createGrantOrders({ ...deps, change, lives: () => lives.values() }),
+    ...createGenerationOrders({ facts: deps.facts, change, find: (id) => lives.get(id), end }),
     async start(order) {
       assertOpen("start an instance");
       const { id } = order;
-      const pending = admitting.get(id);
-      const known = lives.get(id) ?? (pending === undefined ? undefined : await joined(pending, order));
-      if (known !== undefined && known.record.generation === order.generation) {
-        assertSameOrder(known.record, order);
-        return outcomeOf(known, true);
-      }
-      if (known !== undefined) {
+      for (;;) {
+        const pending = admitting.get(id);
+        const known = pending === undefined ? lives.get(id) : await joined(pending, order);
+        if (known === undefined) break;
+        if (known.record.generation === order.generation) {
+          assertSameOrder(known.record, order);
+          return outcomeOf(known, true);
+        }
         assertNewer(known.record, order);
         // The older run ends before the newer begins: an instance never runs twice on one node.
         await end(known, order.requestId);
+        // Another order for it may have come meanwhile; then that one is looked at as well.
+        const isLatest = (lives.get(id) ?? known) === known && (admitting.get(id) ?? pending) === pending;
+        if (isLatest) break;
       }
       const life = admitLife(order);
-      admitting.set(id, { order, life });
+      const mine = { order, life };
+      admitting.set(id, mine);
       try {
         return await outcomeOf(await life, false);
       } finally {
-        admitting.delete(id);
+        if (admitting.get(id) === mine) admitting.delete(id);
       }
-    },
-    async fence(id, byGeneration, requestId) {
-      const life = lives.get(id);
-      if (life === undefined) return undefined;
-      if (life.record.generation < byGeneration) await end(life, requestId);
-      return life.record;
-    },
-    changeWitness({ instanceId, generation, witnessNodeId }, requestId) {
-      const life = change(instanceId, "change the witness of", (record) => {
-        if (record.generation !== generation) throw notThatGeneration(record, generation);
-        return { ...record, witnessNodeId };
-      });
-      deps.facts.instance(FactKind.WITNESS_CHANGED, life.record, `Witness is node "${witnessNodeId}" now`, requestId);
-      return witnessCopyFrom(life.record);
     },
     async stop(id, graceMs, requestId) {
       const pending = admitting.get(id);

@@ -11,6 +11,7 @@ import { createTokenCheck, tokenFromAuthorization } from "../rpc/bearer-token.ts
 import { requestIdFromHeader, REQUEST_ID_HEADER } from "../rpc/request-id.ts";
 import { RPC_READ_MAX_BYTES, RPC_WRITE_MAX_BYTES } from "../rpc/rpc-limits.ts";
 import { rpcServerInterceptors } from "../rpc/server-interceptors.ts";
+import { moveInstance } from "./drain/move-instance.ts";
 import { endDoubleStarts } from "./double-starts.ts";
 import { createFleet } from "./fleet.ts";
 import { createFleetReader, type FleetReader } from "./fleet-reader.ts";
@@ -25,6 +26,7 @@ import type { Fetch } from "./modules/module-fetch.ts";
 import { createModuleStore } from "./modules/module-store.ts";
 import { createNodeAgents } from "./node-agents.ts";
 import { createOrderEcho } from "./order-echo.ts";
+import type { PlacementNode } from "./placement.ts";
 import { rpcOverFetch } from "./rpc-over-fetch.ts";
 import { controlPlaneService } from "./services/control-plane-service.ts";
 import { createSlots } from "../rpc/slots.ts";
@@ -32,8 +34,10 @@ import { createOrdersUnderWay, placementNodes } from "./start/placement-nodes.ts
 import { reservePlacement } from "./start/reservations.ts";
 import type { StartOrderDeps } from "./start/start-order.ts";
 import { createInstanceStarter } from "./start/start-instance.ts";
-import { giveCopy, placeCopy } from "./witness/copy-placement.ts";
+import { giveCopy, placeCopy, placeCopyIfAny } from "./witness/copy-placement.ts";
+import { createGenerationActions } from "./witness/generation-actions.ts";
 import { keepGenerations } from "./witness/generation-keeper.ts";
+import { witnessCandidates } from "./witness/witness-candidates.ts";
 import { createWitnessOrders } from "./witness/witness-orders.ts";
 import { takeReport } from "./take-report.ts";
 
@@ -112,18 +116,16 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     startTimeoutMs: limits.startTimeoutMs,
     orderTimeoutMs: limits.orderTimeoutMs,
   };
-  const generations = keepGenerations({
-    fleet,
+  const nodesNow = (name: string): readonly PlacementNode[] => placementNodes({ fleet, clock, silence, underWay }, name);
+  const actions = createGenerationActions({
     agents,
-    clock,
-    entropy,
-    silence,
     log,
     orderTimeoutMs: limits.orderTimeoutMs,
-    candidates: (copy, without) =>
-      placeCopy(placementNodes({ fleet, clock, silence, underWay }, copy.spec?.name ?? ""), copy, without),
+    candidates: (copy, without) => placeCopyIfAny(nodesNow(copy.spec?.name ?? ""), copy, without),
     start: (copy, witnessNodeId, call) => giveCopy(startOrders, copy, witnessNodeId, call),
+    witnesses: (nodeId) => witnessCandidates({ fleet, clock, silence }, nodeId),
   });
+  const generations = keepGenerations({ fleet, clock, entropy, silence, log, actions });
   const starter = createInstanceStarter({
     ...startOrders,
     reader,
@@ -132,7 +134,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     underWay,
     witnesses,
     reserve: (order, call) => reservePlacement({ fleet, agents, timeoutMs: limits.reservationTimeoutMs }, order, call),
-    placementNodes: (name) => placementNodes({ fleet, clock, silence, underWay }, name),
+    placementNodes: nodesNow,
     slots: createSlots(limits.startsMax, "starts"),
   });
   const metrics = createMetrics({ fleet, reader, clock, silence, discovery: () => knownAgents.discovery() });
@@ -146,8 +148,21 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     agents,
     modules,
     starter,
+    placementNodes: nodesNow,
     echo,
     witnesses,
+    move: (instance) =>
+      moveInstance(
+        {
+          fleet,
+          clock,
+          log,
+          actions,
+          candidates: (copy, without) => placeCopy(nodesNow(copy.spec?.name ?? ""), copy, without),
+          readyTimeoutMs: limits.orderTimeoutMs,
+        },
+        instance,
+      ),
     streams,
     limits,
     reportIntervalMs,

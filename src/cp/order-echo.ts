@@ -2,11 +2,11 @@
  * Lets callers read what they wrote: after an agent has answered an order, waits until the agent's report of it has
  * been folded in. Nothing is added to the fold that was not reported; `DESIGN.md` says why.
  */
-import { equals } from "@bufbuild/protobuf";
 import type { Clock } from "../clock.ts";
-import { AssignmentSchema, type Assignment, type Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
+import type { Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
 import { ledgerValue } from "./fold/ledger.ts";
 import type { Fleet } from "./fleet.ts";
+import { sameAssignments } from "./same-assignments.ts";
 
 /** Waits for reports about orders. */
 export interface OrderEcho {
@@ -72,8 +72,4 @@ function isSameState(a: Instance, b: Instance): boolean {
     a.restartCount === b.restartCount &&
     sameAssignments(a.assignments, b.assignments)
   );
-}
-
-function sameAssignments(a: readonly Assignment[], b: readonly Assignment[]): boolean {
-  return a.length === b.length && a.every((each, index) => equals(AssignmentSchema, each, b[index] ?? each));
 }

@@ -78,13 +78,23 @@ function costParts(
 ): { readonly load: number; readonly module: number; readonly spread: number } {
   return {
     load: loadShare(node),
-    module: node.info.moduleDigests.includes(request.moduleDigest) ? 0 : MISSING_MODULE_COST,
-    spread: (SAME_NAME_COST * node.sameName) / mostSameName,
+    module: moduleCost(node, request),
+    spread: spreadCost(node.sameName, mostSameName),
   };
 }
 
-/** The fuller of the two resources; a node that names no capacity counts as idle. */
-function loadShare(node: PlacementNode): number {
+/** What it costs that a node lacks the module. */
+export function moduleCost(node: PlacementNode, request: Pick<PlacementRequest, "moduleDigest">): number {
+  return node.info.moduleDigests.includes(request.moduleDigest) ? 0 : MISSING_MODULE_COST;
+}
+
+/** What it costs that a node has instances of the same name, where the node with the most of them has `most`, at least 1. */
+export function spreadCost(sameName: number, most: number): number {
+  return (SAME_NAME_COST * sameName) / most;
+}
+
+/** The share of its fuller resource that is taken; a node that names no capacity counts as idle. */
+export function loadShare(node: PlacementNode): number {
   const capacity = node.info.capacity;
   const instances = capacity && capacity.instancesMax > 0 ? node.instances / capacity.instancesMax : 0;
   const memory = capacity && capacity.memoryMaxBytes > 0n ? node.memoryBytes / Number(capacity.memoryMaxBytes) : 0;
@@ -111,19 +121,22 @@ export function judgeNodes(nodes: readonly PlacementNode[], request: PlacementRe
       const words = failed.map((requirement) => describe(requirement, request));
       const parts = failed.length === 0 ? costParts(node, request, most) : { load: 0, module: 0, spread: 0 };
       const last = node.rebuilding ? 1 : 0;
-      return { last, nodeId: node.info.nodeId, failed: words, loadCost: parts.load, moduleCost: parts.module, spreadCost: parts.spread };
+      const unshared = request.unsharedCount(node.info);
+      return { last, unshared, nodeId: node.info.nodeId, failed: words, loadCost: parts.load, moduleCost: parts.module, spreadCost: parts.spread };
     })
     .toSorted(
       (a, b) =>
         a.failed.length - b.failed.length ||
         a.last - b.last ||
+        a.unshared - b.unshared ||
         a.loadCost + a.moduleCost + a.spreadCost - (b.loadCost + b.moduleCost + b.spreadCost) ||
         (a.nodeId < b.nodeId ? -1 : 1),
     )
-    .map(({ last: _, ...verdict }) => verdict);
+    .map(({ last: _, unshared: __, ...verdict }) => verdict);
 }
 
-type Requirement =
+/** What a node may lack. */
+export type Requirement =
   | "cordoned"
   | "providers"
   | "wanted node"
@@ -136,7 +149,7 @@ type Requirement =
   | "memory";
 
 /** Every requirement that the node fails, so that the caller sees all that is wrong at once. */
-function failedRequirements(node: PlacementNode, request: PlacementRequest): readonly Requirement[] {
+export function failedRequirements(node: PlacementNode, request: PlacementRequest): readonly Requirement[] {
   const { info } = node;
   const failed: Requirement[] = [];
   if (request.nodeId !== "" && info.nodeId !== request.nodeId) failed.push("wanted node");

@@ -10,6 +10,7 @@ import type { Clock, Entropy } from "../clock.ts";
 import { Fault, fault, Reason, reasonName } from "../fault.ts";
 import type { Log } from "../log.ts";
 import { createTokenCheck, tokenFromAuthorization } from "./bearer-token.ts";
+import { codeName } from "./code-name.ts";
 import { connectErrorFromFault } from "./fault-to-connect.ts";
 import { REQUEST_ID_HEADER, requestIdFromHeader, requestIdKey } from "./request-id.ts";
 
@@ -158,8 +159,4 @@ function assertValid(validator: Validator, request: UnaryRequest | StreamRequest
     `Cannot accept ${schema.name}: ${field === "" ? "" : `${field}: `}${violation?.message ?? "it is invalid"}${more}`,
     { subject: field },
   );
-}
-
-function codeName(code: Code): string {
-  return (Code[code] ?? "unknown").replace(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
 }

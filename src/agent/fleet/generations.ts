@@ -7,12 +7,24 @@ import { assignmentFromGrant } from "../assignments.ts";
 import type { InstanceRecord } from "../instance-record.ts";
 import { nextClaimFloor } from "./witness-rules.ts";
 
-/** Throws `NODE_CORDONED`, or `GENERATION_SUPERSEDED` if this node was told that the first generation goes elsewhere. */
+/** Throws `NODE_CORDONED`, or `GENERATION_SUPERSEDED` if this node was told that the instance was stopped, or that its first generation goes elsewhere. */
 export function assertPlacedHere(
   { id, generation }: StartOrder,
-  node: { readonly nodeId: string; readonly isCordoned: boolean; readonly placedOn: string | undefined },
+  node: {
+    readonly nodeId: string;
+    readonly isCordoned: boolean;
+    readonly placedOn: string | undefined;
+    readonly stoppedUpTo: bigint | undefined;
+  },
 ): void {
-  const { nodeId, placedOn } = node;
+  const { nodeId, placedOn, stoppedUpTo } = node;
+  if (stoppedUpTo !== undefined && generation <= stoppedUpTo) {
+    throw fault(
+      Reason.GENERATION_SUPERSEDED,
+      `Cannot start instance "${id}" on node "${nodeId}": generation ${stoppedUpTo} of it was stopped`,
+      { subject: id },
+    );
+  }
   if (node.isCordoned) {
     throw fault(Reason.NODE_CORDONED, `Cannot start instance "${id}": node "${nodeId}" is cordoned`, { subject: nodeId });
   }

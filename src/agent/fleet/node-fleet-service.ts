@@ -40,6 +40,9 @@ export function nodeFleetService(agent: Agent): ServiceImpl<typeof NodeFleetServ
     async changeWitness(request, context) {
       return { copy: supervisor.changeWitness(request, requestIdOf(context)) };
     },
+    adoptGeneration: (request, context) => ({
+      instance: instanceFromRecord(supervisor.adoptGeneration(request, requestIdOf(context))),
+    }),
     async fenceInstance({ instanceId, supersededByGeneration }, context) {
       const record = await supervisor.fence(instanceId, supersededByGeneration, requestIdOf(context));
       return record === undefined ? {} : { instance: instanceFromRecord(record) };

@@ -19,6 +19,8 @@ export type WitnessesDeps = {
 export interface Witnesses {
   /** All, as they are reported, by instance id. */
   list(): readonly Witness[];
+  /** The generation of a copy that says stopped, if there is one. */
+  stoppedUpTo(instanceId: string): bigint | undefined;
   /** Throws `GENERATION_SUPERSEDED`, or `NODE_AT_CAPACITY` if no more copies are taken. */
   keep(copy: WitnessCopy, requestId: string): Witness;
   /** Throws `GENERATION_SUPERSEDED` or `INSTANCE_NOT_FOUND`. */
@@ -71,6 +73,10 @@ export function createWitnesses({ nodeId, journal, onFact, copiesMax = COPIES_DE
 
   return {
     list: () => [...copies.values()].toSorted((a, b) => (a.instanceId < b.instanceId ? -1 : 1)).map(reported),
+    stoppedUpTo(instanceId) {
+      const copy = copies.get(instanceId);
+      return copy?.stopped === true ? copy.generation : undefined;
+    },
     keep(asked, requestId) {
       const held = copies.get(asked.instanceId);
       if (held === undefined && copies.size >= copiesMax) forgetStopped();

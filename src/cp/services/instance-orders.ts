@@ -1,4 +1,4 @@
-/** StartInstance, StopInstance, InvokeInstance and TailLogs: what an agent is asked to do with an instance. */
+/** StopInstance, InvokeInstance and TailLogs: what an agent is asked to do with an instance. */
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { ControlPlaneService, TailLogsRequest } from "../../gen/wasmatrix/v1/control_plane_pb.ts";
@@ -19,15 +19,13 @@ const GRACE_DEFAULT_MS = 10_000;
 
 type Handlers = Pick<
   ServiceImpl<typeof ControlPlaneService>,
-  "startInstance" | "stopInstance" | "invokeInstance" | "tailLogs"
+  "stopInstance" | "invokeInstance" | "tailLogs"
 >;
 
 /** The handlers. */
 export function instanceOrders(deps: ServiceDeps): Handlers {
   const { reader, agents, limits } = deps;
   return {
-    startInstance: (request, context) => deps.starter.start(request, orderOptions(context, limits.startTimeoutMs)),
-
     async stopInstance(request, context) {
       const target = reader.find(request.instance, "Cannot stop instance");
       // What has ended for good stays so; its node need not even be there any more.

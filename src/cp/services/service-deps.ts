@@ -6,6 +6,7 @@ import type { Instance } from "../../gen/wasmatrix/v1/instance_pb.ts";
 import type { Log } from "../../log.ts";
 import { requestIdHeaders } from "../../rpc/client-interceptors.ts";
 import { requestIdKey } from "../../rpc/request-id.ts";
+import type { MoveOutcome } from "../drain/move-instance.ts";
 import type { FleetReader } from "../fleet-reader.ts";
 import type { SilencePolicy } from "../fleet-view.ts";
 import type { Fleet } from "../fleet.ts";
@@ -13,6 +14,7 @@ import type { ControlPlaneLimits } from "../limits.ts";
 import type { ModuleStore } from "../modules/module-store.ts";
 import type { AgentClient, NodeAgents } from "../node-agents.ts";
 import type { OrderEcho } from "../order-echo.ts";
+import type { PlacementNode } from "../placement.ts";
 import type { Slots } from "../../rpc/slots.ts";
 import type { WitnessOrders } from "../witness/witness-orders.ts";
 import type { InstanceStarter } from "../start/start-instance.ts";
@@ -27,8 +29,12 @@ export type ServiceDeps = {
   readonly agents: NodeAgents;
   readonly modules: ModuleStore;
   readonly starter: InstanceStarter;
+  /** The nodes as placement sees them, for an instance of a name (empty: none). */
+  readonly placementNodes: (name: string) => readonly PlacementNode[];
   readonly echo: OrderEcho;
   readonly witnesses: WitnessOrders;
+  /** Moves an instance to another node. Never rejects. */
+  readonly move: (instance: Instance) => Promise<MoveOutcome>;
   readonly streams: Slots;
   readonly limits: ControlPlaneLimits;
   readonly reportIntervalMs: number;

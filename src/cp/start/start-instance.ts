@@ -9,15 +9,22 @@ import type { FleetReader } from "../fleet-reader.ts";
 import { hasEnded } from "../instance-life.ts";
 import { assertDigest, digestOf } from "../modules/module-bytes.ts";
 import type { OrderEcho } from "../order-echo.ts";
-import { placeInstance, type PlacementNode } from "../placement.ts";
+import {
+  judgeNodes,
+  placeInstance,
+  type PlacementNode,
+  type PlacementRequest,
+  type PlacementVerdict,
+} from "../placement.ts";
 import type { Slots } from "../../rpc/slots.ts";
 import { instanceIdFromKey } from "./instance-id.ts";
 import type { OrdersUnderWay } from "./placement-nodes.ts";
-import { placementRequestFromSpec } from "./placement-request.ts";
+import { placementRequestFromSpec, placementShape } from "./placement-request.ts";
 import { needsOfSpec } from "./spec-needs.ts";
 import { assertSameIdentity, identityFromInstance, identityFromSpec, type StartIdentity } from "./start-identity.ts";
 import { wantsWitness, type WitnessOrders } from "../witness/witness-orders.ts";
 import type { ReservationOrder } from "./reservations.ts";
+import type { BatchShare } from "./start-batch.ts";
 import { askForInstance, giveStartOrder, type StartOrderDeps, type StartOutcome } from "./start-order.ts";
 
 /** A started instance, as its agent answered. */
@@ -25,9 +32,17 @@ export type Started = { readonly instance: Instance; readonly alreadyStarted: bo
 
 /** Starts instances. */
 export interface InstanceStarter {
-  /** Goes on if the caller goes away: a retry with the same key then finds the instance. `call` carries the request id. */
-  start(request: StartInstanceRequest, call: CallOptions): Promise<Started>;
+  /**
+   * Goes on if the caller goes away: a retry with the same key then finds the instance. `call` carries the request id; `share` is
+   * for one of a batch.
+   */
+  start(request: StartInstanceRequest, call: CallOptions, share?: BatchShare): Promise<Started>;
+  /** Says what `start` would come to, and starts nothing. Throws what `start` throws before it looks for a node. */
+  explain(request: StartInstanceRequest): Promise<Explained>;
 }
+
+/** What a start would come to: the instance that its key stands for already, or else how each node is judged. */
+export type Explained = { readonly instance: Instance | undefined; readonly verdicts: readonly PlacementVerdict[] };
 
 /** What starting needs. */
 export type InstanceStarterDeps = StartOrderDeps & {
@@ -52,7 +67,11 @@ type Start = {
   readonly request: StartInstanceRequest;
   readonly spec: InstanceSpec;
   readonly call: CallOptions;
+  readonly share: BatchShare | undefined;
 };
+
+/** Nodes to try, best first; those after the first are looked for only if it does not take the instance. */
+type Candidates = { readonly first: string | undefined; readonly all: () => readonly string[] };
 
 type UnderWay = { readonly identity: StartIdentity; readonly promise: Promise<Started> };
 
@@ -62,11 +81,8 @@ export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarte
   const unclear = new Map<string, string>();
 
   return {
-    async start(request, call) {
-      const spec = request.spec ?? create(InstanceSpecSchema);
-      const key = request.idempotencyKey;
-      const instanceId = await instanceIdFromKey(key === "" ? deps.entropy.hex(16) : key);
-      const identity = identityFromSpec(spec, await knownDigest(request));
+    async start(request, call, share) {
+      const { instanceId, spec, identity } = await named(request);
       // From here to underWay.set nothing may wait, or two callers with one key or one unique name would both pass.
       const running = underWay.get(instanceId);
       if (running) {
@@ -77,14 +93,51 @@ export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarte
       if (existing) return alreadyStarted(existing, identity);
       if (request.uniqueName) assertNameFree(spec.name, instanceId, deps.reader, underWay.values());
       const release = deps.slots.take(`Cannot start instance "${instanceId}"`);
-      const promise = begin({ instanceId, identity, request, spec, call }).finally(() => {
+      const promise = begin({ instanceId, identity, request, spec, call, share }).finally(() => {
         release();
         underWay.delete(instanceId);
       });
       underWay.set(instanceId, { identity, promise });
       return promise;
     },
+
+    async explain(request) {
+      const { instanceId, spec, identity } = await named(request);
+      const existing = deps.reader.byId(instanceId);
+      if (existing) return { instance: alreadyStarted(existing, identity).instance, verdicts: [] };
+      if (request.uniqueName) assertNameFree(spec.name, instanceId, deps.reader, underWay.values());
+      const { wanted } = await wantedBy(instanceId, request, spec);
+      return { instance: undefined, verdicts: judgeNodes(deps.placementNodes(spec.name), wanted) };
+    },
   };
+
+  async function named(
+    request: StartInstanceRequest,
+  ): Promise<{ readonly instanceId: string; readonly spec: InstanceSpec; readonly identity: StartIdentity }> {
+    const spec = request.spec ?? create(InstanceSpecSchema);
+    const key = request.idempotencyKey;
+    const instanceId = await instanceIdFromKey(key === "" ? deps.entropy.hex(16) : key);
+    return { instanceId, spec, identity: identityFromSpec(spec, await knownDigest(request)) };
+  }
+
+  /** What has to be placed, and the spec with the module's digest filled in. */
+  async function wantedBy(
+    instanceId: string,
+    request: StartInstanceRequest,
+    spec: InstanceSpec,
+    resolve: StartOrderDeps["modules"]["resolve"] = deps.modules.resolve,
+  ): Promise<{ readonly wanted: PlacementRequest; readonly spec: InstanceSpec; readonly shape: string }> {
+    const module = await resolve(request.module);
+    assertDigest(spec.moduleDigest, module.digest, "module");
+    const whole = { ...spec, moduleDigest: module.digest };
+    const { nodeId, nodeLabels: labels } = request;
+    const wishes = { nodeId, labels, kinds: module.kinds };
+    return {
+      wanted: placementRequestFromSpec(instanceId, whole, wishes),
+      spec: whole,
+      shape: placementShape(whole, wishes),
+    };
+  }
 
   async function begin(start: Start): Promise<Started> {
     const { instanceId, request, spec, call } = start;
@@ -92,13 +145,15 @@ export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarte
     if (isRetry && deps.reader.isRebuilding()) throw unsureFault(instanceId, "not all nodes have reported yet");
     const found = request.idempotencyKey === "" ? undefined : await searchUnseen(instanceId, call);
     if (found) return alreadyStarted(found, start.identity);
-    const module = await deps.modules.resolve(request.module);
-    assertDigest(spec.moduleDigest, module.digest, "module");
-    const whole = { ...spec, moduleDigest: module.digest };
-    const { nodeId, nodeLabels: labels } = request;
-    const wanted = placementRequestFromSpec(instanceId, whole, { nodeId, labels, kinds: module.kinds });
-    const candidates = placeInstance(deps.placementNodes(spec.name), wanted).slice(0, CANDIDATES_MAX);
-    return orderFirst({ ...start, spec: whole }, candidates);
+    const { wanted, shape, spec: whole } = await wantedBy(instanceId, request, spec, start.share?.resolve);
+    const all = (): readonly string[] => placeInstance(deps.placementNodes(spec.name), wanted);
+    const first = await start.share?.seat.place({ request: wanted, name: spec.name, shape });
+    const endTurn = await start.share?.turns.take();
+    try {
+      return await orderFirst({ ...start, spec: whole }, { first, all });
+    } finally {
+      endTurn?.();
+    }
   }
 
   /** Looks where a start of this key may be that no report has told of: nodes that are rebuilding, or that took an order and fell silent. */
@@ -120,11 +175,18 @@ export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarte
     return (await Promise.all(asked)).find((instance) => instance !== undefined);
   }
 
-  async function orderFirst(start: Start, candidates: readonly string[]): Promise<Started> {
+  async function orderFirst(start: Start, candidates: Candidates): Promise<Started> {
     const { instanceId } = start;
-    let last: Fault | undefined;
     let refusedByNodeId = "";
-    for (const candidate of candidates) {
+    let last: Fault | undefined;
+    const asked: string[] = [];
+    const next = (): string | undefined => {
+      if (asked.length === CANDIDATES_MAX) return undefined;
+      if (asked.length === 0 && candidates.first !== undefined) return candidates.first;
+      return remaining(candidates, asked, last);
+    };
+    for (let candidate = next(); candidate !== undefined; candidate = next()) {
+      asked.push(candidate);
       const nodeId = await reserved(start, candidate, refusedByNodeId);
       refusedByNodeId = nodeId;
       const outcome = await orderWitnessed(start, nodeId);
@@ -137,9 +199,9 @@ export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarte
     }
     const doing = `Cannot start instance "${instanceId}"`;
     if (!last) throw fault(Reason.NO_NODE_FITS, `${doing}: no node fits`, { subject: instanceId });
-    if (candidates.length === 1) throw last;
-    const asked = `${candidates.length} nodes were asked and none took it; the last said: ${last.message}`;
-    throw fault(last.reason, `${doing}: ${asked}`, { subject: instanceId, cause: last });
+    if (asked.length === 1) throw last;
+    const why = `${asked.length} nodes were asked and none took it; the last said: ${last.message}`;
+    throw fault(last.reason, `${doing}: ${why}`, { subject: instanceId, cause: last });
   }
 
   /** The node where the instance goes if this candidate is wanted: that one, or the one that the key was given to before. */
@@ -190,6 +252,16 @@ export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarte
     unclear.set(instanceId, nodeId);
     const oldest = unclear.keys().next().value;
     if (unclear.size > UNCLEAR_MAX && oldest !== undefined) unclear.delete(oldest);
+  }
+}
+
+/** The best node that was not asked yet. After a refusal it counts why that one refused, not why no other fits. */
+function remaining(candidates: Candidates, asked: readonly string[], last: Fault | undefined): string | undefined {
+  try {
+    return candidates.all().find((nodeId) => !asked.includes(nodeId));
+  } catch (error) {
+    if (last === undefined) throw error;
+    return undefined;
   }
 }
 

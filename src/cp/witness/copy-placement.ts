@@ -6,7 +6,7 @@ import { placeInstance, type PlacementNode } from "../placement.ts";
 import { giveStartOrder, type StartOrderDeps, type StartOutcome } from "../start/start-order.ts";
 import { placementRequestFromSpec } from "../start/placement-request.ts";
 
-/** The nodes that fit a copy, best first, without these; none if none fits. */
+/** The nodes that fit a copy, best first, without these. Throws what `placeInstance` throws if none fits. */
 export function placeCopy(
   nodes: readonly PlacementNode[],
   copy: WitnessCopy,
@@ -14,9 +14,17 @@ export function placeCopy(
 ): readonly string[] {
   if (copy.spec === undefined) return [];
   const others = nodes.filter(({ info }) => !without.includes(info.nodeId));
-  const request = placementRequestFromSpec(copy.instanceId, copy.spec);
+  return placeInstance(others, placementRequestFromSpec(copy.instanceId, copy.spec));
+}
+
+/** The same, but none if none fits. */
+export function placeCopyIfAny(
+  nodes: readonly PlacementNode[],
+  copy: WitnessCopy,
+  without: readonly string[],
+): readonly string[] {
   try {
-    return placeInstance(others, request);
+    return placeCopy(nodes, copy, without);
   } catch (error) {
     // Lost: which requirement failed where. Nobody waits for this start; it is tried again when nodes change.
     if (isFault(error)) return [];

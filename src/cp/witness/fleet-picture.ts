@@ -1,6 +1,6 @@
 /** The fleet as decisions about generations need it: small, plain, and the same for the same fleet. Pure. */
 import type { Witness } from "../../gen/wasmatrix/v1/fact_pb.ts";
-import { OnNodeLoss, type Instance } from "../../gen/wasmatrix/v1/instance_pb.ts";
+import { InstanceState, OnNodeLoss, TerminationCause, type Instance } from "../../gen/wasmatrix/v1/instance_pb.ts";
 import { NodeState } from "../../gen/wasmatrix/v1/node_pb.ts";
 import { nodeStateAt, type HeldNode, type SilencePolicy } from "../fleet-view.ts";
 import { ledgerValue, ledgerValues } from "../fold/ledger.ts";
@@ -20,6 +20,8 @@ export type Sighting = {
   readonly nodeId: string;
   readonly generation: bigint;
   readonly isLive: boolean;
+  /** It is ready, or was before it ended or restarted. */
+  readonly hasBegun: boolean;
   readonly restartsElsewhere: boolean;
   /** The node that the holder takes for its witness; empty for none. */
   readonly witnessNodeId: string;
@@ -35,6 +37,8 @@ export type InstancePicture = {
 /** The whole picture. */
 export type FleetPicture = {
   readonly standing: ReadonlyMap<string, NodeStanding>;
+  /** Nodes that take no new instances: they are likely to go away. */
+  readonly cordoned: ReadonlySet<string>;
   readonly instances: readonly InstancePicture[];
 };
 
@@ -74,13 +78,30 @@ export function pictureOf(
       if (instance === undefined) return [];
       const { generation, witnessNodeId } = instance;
       const isLive = !hasEnded(instance);
-      return [{ nodeId, generation, isLive, restartsElsewhere: restartsElsewhere(instance), witnessNodeId }];
+      return [
+        {
+          nodeId,
+          generation,
+          isLive,
+          hasBegun: hasBegun(instance),
+          restartsElsewhere: restartsElsewhere(instance),
+          witnessNodeId,
+        },
+      ];
     });
     return { instanceId, sightings, copies: copies.get(instanceId) ?? [] };
   });
-  return { standing, instances };
+  const cordoned = all.filter(({ fold }) => fold.announced.info.cordoned).map(({ nodeId }) => nodeId);
+  return { standing, cordoned: new Set(cordoned), instances };
 }
 
-function restartsElsewhere({ onNodeLoss }: Instance): boolean {
+/** Whether the instance has become ready in its present generation. */
+export function hasBegun({ state, lastTermination }: Pick<Instance, "state" | "lastTermination">): boolean {
+  if (state === InstanceState.RUNNING) return true;
+  return lastTermination !== undefined && lastTermination.cause !== TerminationCause.START_FAILED;
+}
+
+/** Whether the instance is to survive its node. */
+export function restartsElsewhere({ onNodeLoss }: Pick<Instance, "onNodeLoss">): boolean {
   return onNodeLoss === OnNodeLoss.RESTART_ELSEWHERE;
 }

@@ -8,39 +8,117 @@ import type { FleetPicture, InstancePicture, NodeStanding, Sighting } from "./fl
 /** One thing to do. */
 export type GenerationStep =
   /** The node of this generation is gone: place the next one. */
-  | { readonly kind: "place-anew"; readonly instanceId: string; readonly witnessNodeId: string; readonly generation: bigint }
+  | {
+      readonly kind: "place-anew";
+      readonly instanceId: string;
+      readonly witnessNodeId: string;
+      readonly generation: bigint;
+    }
   /** It was placed on this node, which reports and does not have it: give the order again. */
-  | { readonly kind: "start"; readonly instanceId: string; readonly witnessNodeId: string; readonly generation: bigint; readonly nodeId: string }
-  /** A higher generation was placed: end this one. */
+  | {
+      readonly kind: "start";
+      readonly instanceId: string;
+      readonly witnessNodeId: string;
+      readonly generation: bigint;
+      readonly nodeId: string;
+    }
+  /** A higher generation has begun elsewhere: end this one. */
   | { readonly kind: "fence"; readonly instanceId: string; readonly nodeId: string; readonly byGeneration: bigint }
+  /** A higher generation was placed elsewhere and came to nothing: this one goes on, under a generation higher still. */
+  | {
+      readonly kind: "keep-here";
+      readonly instanceId: string;
+      readonly nodeId: string;
+      readonly generation: bigint;
+      /** Empty if that one is gone. */
+      readonly witnessNodeId: string;
+    }
   /** It was stopped, and this node does not know. */
   | { readonly kind: "stop"; readonly instanceId: string; readonly nodeId: string }
   /** The copy is of no more use. */
-  | { readonly kind: "drop"; readonly instanceId: string; readonly witnessNodeId: string; readonly generation: bigint; readonly instanceEnded: boolean }
-  /** The instance's witness is gone, or has lost its copy. */
-  | { readonly kind: "replace-witness"; readonly instanceId: string; readonly nodeId: string; readonly generation: bigint; readonly formerWitnessNodeId: string };
+  | {
+      readonly kind: "drop";
+      readonly instanceId: string;
+      readonly witnessNodeId: string;
+      readonly generation: bigint;
+      readonly instanceEnded: boolean;
+    }
+  /** The instance's witness is gone or about to go, is the instance's own node, or has lost its copy. */
+  | {
+      readonly kind: "replace-witness";
+      readonly instanceId: string;
+      readonly nodeId: string;
+      readonly generation: bigint;
+      readonly formerWitnessNodeId: string;
+    };
 
 /** The steps that the picture calls for, by instance id. */
-export function planGenerations({ standing, instances }: FleetPicture): readonly GenerationStep[] {
-  return instances.flatMap((instance) => planOne(instance, (nodeId) => standing.get(nodeId) ?? "gone"));
+export function planGenerations({ standing, cordoned, instances }: FleetPicture): readonly GenerationStep[] {
+  const stays = [...standing].flatMap(([nodeId, each]) => (each === "heard" && !cordoned.has(nodeId) ? [nodeId] : []));
+  const nodes: Nodes = {
+    standing: (nodeId) => standing.get(nodeId) ?? "gone",
+    isLeaving: (nodeId) => cordoned.has(nodeId),
+    hasOther: (nodeId) => stays.length > 1 || stays.some((each) => each !== nodeId),
+  };
+  return instances.flatMap((instance) => planOne(instance, nodes));
 }
 
-type Standing = (nodeId: string) => NodeStanding;
+/** The nodes, as the plan for one instance asks about them. */
+type Nodes = {
+  readonly standing: (nodeId: string) => NodeStanding;
+  readonly isLeaving: (nodeId: string) => boolean;
+  /** Whether a node other than this one reports and is not about to go. */
+  readonly hasOther: (nodeId: string) => boolean;
+};
 
-function planOne({ instanceId, sightings, copies }: InstancePicture, standing: Standing): readonly GenerationStep[] {
+function planOne({ instanceId, sightings, copies }: InstancePicture, nodes: Nodes): readonly GenerationStep[] {
   const highest = [...sightings, ...copies].reduce((max, { generation }) => (generation > max ? generation : max), 0n);
-  const stoppedAt = copies.reduce((max, { stopped, generation }) => (stopped && generation > max ? generation : max), 0n);
-  const ofNodes = sightings.filter(({ nodeId, isLive }) => isLive && standing(nodeId) === "heard");
-  const steps = ofNodes.flatMap((sighting): readonly GenerationStep[] => {
-    const { nodeId, generation } = sighting;
-    if (generation < highest) return [{ kind: "fence", instanceId, nodeId, byGeneration: highest }];
-    if (generation <= stoppedAt) return [{ kind: "stop", instanceId, nodeId }];
-    return witnessSteps(instanceId, sighting, copies, standing);
-  });
+  // A stop is of the instance, whichever generation its witness knew of.
+  const isStopped = copies.some(({ stopped }) => stopped);
+  const isHeard = ({ nodeId }: Sighting): boolean => nodes.standing(nodeId) === "heard";
+  // Until the highest generation has begun, the one before it goes on: better one that is to go than none.
+  const hasBegun = sightings.some((each) => each.generation === highest && each.hasBegun);
+  const steps = sightings
+    .filter((sighting) => sighting.isLive && isHeard(sighting))
+    .flatMap((sighting): readonly GenerationStep[] => {
+      const { nodeId, generation } = sighting;
+      if (isStopped) return [{ kind: "stop", instanceId, nodeId }];
+      if (generation === highest) return witnessSteps(instanceId, sighting, copies, nodes);
+      if (hasBegun) return [{ kind: "fence", instanceId, nodeId, byGeneration: highest }];
+      return keepHereSteps(instanceId, sighting, { sightings, copies, highest, nodes });
+    });
   for (const copy of copies) {
-    if (standing(copy.witnessNodeId) === "heard") steps.push(...copySteps(copy, { sightings, highest, standing }));
+    if (copy.stopped || nodes.standing(copy.witnessNodeId) !== "heard") continue;
+    steps.push(...(isStopped ? [dropped(copy, true)] : copySteps(copy, { sightings, highest, nodes })));
   }
   return steps;
+}
+
+type Around = {
+  readonly sightings: readonly Sighting[];
+  readonly highest: bigint;
+  readonly nodes: Nodes;
+};
+
+/** What to do with the older generation while the newer one has not begun. */
+function keepHereSteps(
+  instanceId: string,
+  { nodeId, generation }: Sighting,
+  { sightings, copies, highest, nodes }: Around & { readonly copies: readonly Witness[] },
+): readonly GenerationStep[] {
+  const next = sightings.filter((each) => each.isLive && nodes.standing(each.nodeId) === "heard");
+  // Of several, as after two moves that were broken off, the latest goes on; the others are fenced once it has.
+  if (next.some((each) => each.generation > generation)) return [];
+  const copy = copies.find((each) => each.generation === highest);
+  const keep = (witnessNodeId: string): GenerationStep[] => [
+    { kind: "keep-here", instanceId, nodeId, generation, witnessNodeId },
+  ];
+  if (copy === undefined) return [];
+  const witness = nodes.standing(copy.witnessNodeId);
+  if (witness === "gone") return keep("");
+  if (witness === "doubtful") return [];
+  const hasFailed = sightings.some((each) => each.generation === highest && !each.isLive && !each.hasBegun);
+  return copy.nodeId === nodeId || hasFailed ? keep(copy.witnessNodeId) : [];
 }
 
 /** Whether a live instance has the witness that it wants. */
@@ -48,33 +126,48 @@ function witnessSteps(
   instanceId: string,
   { nodeId, generation, restartsElsewhere, witnessNodeId }: Sighting,
   copies: readonly Witness[],
-  standing: Standing,
+  nodes: Nodes,
 ): readonly GenerationStep[] {
   if (!restartsElsewhere) return [];
-  const witness = witnessNodeId === "" ? "gone" : standing(witnessNodeId);
+  const witness = witnessNodeId === "" ? "gone" : nodes.standing(witnessNodeId);
   const hasCopy = copies.some((copy) => copy.witnessNodeId === witnessNodeId && copy.generation === generation);
-  if (witness === "doubtful" || (witness === "heard" && hasCopy)) return [];
+  const isPoor = witnessNodeId === nodeId || nodes.isLeaving(witnessNodeId);
+  if (witness === "doubtful") return [];
+  if (witness === "heard" && hasCopy && !(isPoor && nodes.hasOther(nodeId))) return [];
   return [{ kind: "replace-witness", instanceId, nodeId, generation, formerWitnessNodeId: witnessNodeId }];
 }
 
-function copySteps(
-  copy: Witness,
-  { sightings, highest, standing }: { readonly sightings: readonly Sighting[]; readonly highest: bigint; readonly standing: Standing },
-): readonly GenerationStep[] {
+function dropped({ instanceId, witnessNodeId, generation }: Witness, instanceEnded: boolean): GenerationStep {
+  return { kind: "drop", instanceId, witnessNodeId, generation, instanceEnded };
+}
+
+/** What a copy calls for that does not say stopped, as no other one does. */
+function copySteps(copy: Witness, { sightings, highest, nodes }: Around): readonly GenerationStep[] {
   const { instanceId, witnessNodeId, generation, nodeId } = copy;
-  const drop = (instanceEnded: boolean): GenerationStep => ({ kind: "drop", instanceId, witnessNodeId, generation, instanceEnded });
   const holder = sightings.find((sighting) => sighting.nodeId === nodeId);
-  const holderStanding = standing(nodeId);
-  // Another witness has gone on from here, or the holder names another one: this copy must never place anything.
-  if (generation < highest) return copy.stopped ? [] : [drop(false)];
-  if (copy.stopped) return [];
   const isCurrent = holder?.generation === generation;
-  if (holderStanding === "heard") {
-    if (!isCurrent) return [{ kind: "start", instanceId, witnessNodeId, generation, nodeId }];
-    if (!holder.isLive) return [drop(true)];
-    return holder.witnessNodeId !== "" && holder.witnessNodeId !== witnessNodeId ? [drop(false)] : [];
-  }
+  const others = sightings.filter((each) => each.generation === generation && each.nodeId !== nodeId);
+  // Another witness has gone on from here: this copy must never place anything. Nor must one whose order another node carried out.
+  if (generation < highest || (!isCurrent && others.length > 0)) return [dropped(copy, false)];
+  const holderStanding = nodes.standing(nodeId);
+  if (holderStanding === "doubtful") return [];
   // What is known to have ended does not begin again because its node went away.
-  if (holderStanding === "gone") return isCurrent && !holder.isLive ? [drop(true)] : [{ kind: "place-anew", instanceId, witnessNodeId, generation }];
-  return [];
+  if (isCurrent && !holder.isLive) return isReplaced(holder, sightings, nodes) ? [] : [dropped(copy, true)];
+  if (holderStanding === "gone") {
+    const lives = others.some((each) => each.isLive && nodes.standing(each.nodeId) !== "gone");
+    return lives ? [] : [{ kind: "place-anew", instanceId, witnessNodeId, generation }];
+  }
+  if (isCurrent) {
+    return holder.witnessNodeId !== "" && holder.witnessNodeId !== witnessNodeId ? [dropped(copy, false)] : [];
+  }
+  // One that lives there under an older generation is kept, not started again: see `keepHereSteps`.
+  return holder?.isLive === true ? [] : [{ kind: "start", instanceId, witnessNodeId, generation, nodeId }];
+}
+
+/** Whether this generation never became ready while an older one may live: that one goes on, and the instance has not ended. */
+function isReplaced({ hasBegun, generation }: Sighting, sightings: readonly Sighting[], nodes: Nodes): boolean {
+  return (
+    !hasBegun &&
+    sightings.some((each) => each.isLive && each.generation < generation && nodes.standing(each.nodeId) !== "gone")
+  );
 }

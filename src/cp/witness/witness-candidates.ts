@@ -1,0 +1,31 @@
+/** Which nodes can keep the start order of an instance. */
+import type { Clock } from "../../clock.ts";
+import { NodeState } from "../../gen/wasmatrix/v1/node_pb.ts";
+import { nodeStateAt, type HeldNode, type SilencePolicy } from "../fleet-view.ts";
+import type { Fleet } from "../fleet.ts";
+import { ledgerSize } from "../fold/ledger.ts";
+
+/** What choosing needs. */
+export type WitnessCandidatesDeps = {
+  readonly fleet: Pick<Fleet, "nodes">;
+  readonly clock: Pick<Clock, "steadyMs">;
+  readonly silence: SilencePolicy;
+};
+
+/** Nodes that can be dialled and report in time, but for this one: those that stay first, then those with fewer copies. */
+export function witnessCandidates(deps: WitnessCandidatesDeps, without: string): readonly string[] {
+  const steadyMs = deps.clock.steadyMs();
+  return [...deps.fleet.nodes()]
+    .filter((node) => node.nodeId !== without && node.fold.announced.info.address !== "")
+    .filter((node) => nodeStateAt(node, steadyMs, deps.silence) === NodeState.AVAILABLE)
+    .toSorted((a, b) => cordoned(a) - cordoned(b) || copiesOf(a) - copiesOf(b) || (a.nodeId < b.nodeId ? -1 : 1))
+    .map(({ nodeId }) => nodeId);
+}
+
+function cordoned({ fold }: HeldNode): number {
+  return fold.announced.info.cordoned ? 1 : 0;
+}
+
+function copiesOf({ fold }: HeldNode): number {
+  return ledgerSize(fold.witnesses);
+}
