@@ -2,174 +2,145 @@
  * The simulated network: carries RPCs between processes as bytes, through connect's own codecs and handlers, and does to them
  * what networks do.
  */
-import type { ConnectRouter, Interceptor, Transport } from "@connectrpc/connect";
-import { createConnectRouter } from "@connectrpc/connect";
-import {
-  createUniversalHandlerClient,
-  type UniversalClientFn,
-  type UniversalClientRequest,
-  type UniversalClientResponse,
+import { createConnectRouter, type ConnectRouter, type Interceptor, type Transport } from "@connectrpc/connect";
+import type {
+  UniversalClientRequest,
+  UniversalClientResponse,
+  UniversalHandler,
+  UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
 import { createTransport } from "@connectrpc/connect/protocol-connect";
+import { answer } from "./network-answer.ts";
 import type { Random } from "./random.ts";
-import type { SimProcess } from "./sim-process.ts";
 import type { Timeline } from "./timeline.ts";
+import type { Weather } from "./weather.ts";
+import { collect, once, refused, reset, type Connection, type NetworkWatcher, type Peer } from "./wire.ts";
 
-/** What befalls one way of one message. */
-export type Fate =
-  | { readonly kind: "arrives"; readonly delayMs: number; readonly again?: number }
-  /** It is never heard of again; whoever waits runs into a time limit. */
-  | { readonly kind: "lost" }
-  /** Only this share of its bytes comes, and then the connection breaks. */
-  | { readonly kind: "cut"; readonly delayMs: number; readonly share: number };
-
-/** Decides what befalls messages; the world's faults are here. */
-export type Weather = (from: string, to: string) => Fate;
+/** What a network is given. */
+export type NetworkDeps = {
+  readonly timeline: Timeline;
+  readonly random: Random;
+  readonly weather: Weather;
+  readonly watcher: NetworkWatcher;
+  readonly note: (line: string) => void;
+};
 
 /** See the top of the file. */
 export interface Network {
   /** Lets a process be called at an address until it dies. */
-  listen(address: string, host: string, process: SimProcess, routes: (router: ConnectRouter) => void): void;
+  listen(address: string, peer: Peer, routes: (router: ConnectRouter) => void): void;
   /** A transport from a process to an address. */
-  transport(from: { readonly host: string; readonly process: SimProcess }, address: string, interceptors: Interceptor[]): Transport;
-  /** Messages carried so far, for the trace. */
-  readonly carried: number;
+  transport(from: Peer, address: string, interceptors: Interceptor[]): Transport;
+  /** Connections on which something was lost break, but for those to hosts that are away: the weather has cleared. */
+  mend(): void;
 }
 
-type Listener = { readonly host: string; readonly process: SimProcess; readonly handle: UniversalClientFn };
+type Listener = Peer & {
+  readonly handlers: ReadonlyMap<string, UniversalHandler>;
+  readonly open: Set<Connection>;
+};
 
 /** Makes a network without anybody on it. */
-export function createNetwork(timeline: Timeline, random: Random, weather: Weather, note: (line: string) => void): Network {
+export function createNetwork(deps: NetworkDeps): Network {
+  const { timeline, random, weather, watcher, note } = deps;
   const listeners = new Map<string, Listener>();
+  const stalled = new Set<{ readonly host: string; readonly breakOff: (error: Error) => void }>();
   let carried = 0;
 
-  const call = async (from: { host: string; process: SimProcess }, address: string, request: UniversalClientRequest): Promise<UniversalClientResponse> => {
+  const isUp = (host: string): boolean =>
+    [...listeners.values()].some((listener) => listener.host === host && listener.process.isAlive);
+
+  const call = async (from: Peer, address: string, request: UniversalClientRequest): Promise<UniversalClientResponse> => {
     const body = await collect(request.body);
-    const path = new URL(request.url).pathname;
+    const { promise, resolve, reject } = Promise.withResolvers<UniversalClientResponse>();
+    if (!from.process.effect("send")) return promise;
     const number = ++carried;
-    return new Promise((resolve, reject) => {
-      const toCaller = (delayMs: number, action: () => void): void => void timeline.after(delayMs, () => from.process.deliver(action));
-      const abort = (): void => reject(request.signal?.reason);
-      request.signal?.addEventListener("abort", abort, { once: true });
-      const listener = listeners.get(address);
-      const host = listener?.host ?? address;
-      const fate = weather(from.host, host);
-      if (fate.kind === "lost") return note(`${number} ${from.process.name} -> ${host} ${path} lost`);
-      if (listener === undefined || !listener.process.isAlive) {
-        return toCaller(fate.delayMs, () => reject(refused(address)));
-      }
-      const arrive = (deaf: boolean): void => {
-        timeline.after(fate.delayMs, () => {
-          if (!listener.process.isAlive) return deaf ? undefined : toCaller(1, () => reject(reset(address)));
-          listener.process.deliver(() => {
-            const bytes = fate.kind === "cut" ? body.slice(0, Math.floor(body.length * fate.share)) : body;
-            note(`${number} ${from.process.name} -> ${listener.process.name} ${path} ${fate.kind}`);
-            const gone = new AbortController();
-            if (!deaf) request.signal?.addEventListener("abort", () => toCallee(listener, () => gone.abort()), { once: true });
-            listener
-              .handle({ ...request, header: new Headers(request.header), body: once(bytes, fate.kind === "cut"), signal: gone.signal })
-              .then(
-                (response) => {
-                  if (!deaf) answer(from, listener, { request, response, gone, resolve, number });
-                },
-                (error: unknown) => {
-                  if (!deaf) respond(from, listener, () => reject(error));
-                },
-              );
-          });
-        });
-      };
-      arrive(false);
-      // The same bytes once more, as after a retry below the RPC layer: nobody hears that answer.
-      if (fate.kind === "arrives" && fate.again !== undefined) timeline.after(fate.again, () => arrive(true));
-    });
-  };
-
-  const toCallee = (listener: Listener, action: () => void): void => {
-    timeline.after(random.whole(0, 3), () => listener.process.deliver(action));
-  };
-
-  /** Sends one thing back, unless it is lost on the way. */
-  const respond = (from: { host: string; process: SimProcess }, listener: Listener, action: () => void): boolean => {
-    if (!listener.process.isAlive) return false;
-    const fate = weather(listener.host, from.host);
-    if (fate.kind === "lost") return false;
-    timeline.after(fate.delayMs, () => from.process.deliver(action));
-    return true;
-  };
-
-  type Answer = {
-    readonly request: UniversalClientRequest;
-    readonly response: UniversalClientResponse;
-    readonly gone: AbortController;
-    readonly resolve: (response: UniversalClientResponse) => void;
-    readonly number: number;
-  };
-
-  /** The response as a stream whose pieces travel one after the other; a lost piece leaves it half open. */
-  const answer = (from: { host: string; process: SimProcess }, listener: Listener, { request, response, gone, resolve, number }: Answer): void => {
-    const pieces: (Uint8Array | "end" | Error)[] = [];
-    let wake: (() => void) | undefined;
-    let isHalfOpen = false;
-    let lastAtMs = timeline.nowMs;
-    const send = (piece: Uint8Array | "end" | Error): void => {
-      if (isHalfOpen || !listener.process.isAlive) return;
-      const fate = weather(listener.host, from.host);
-      if (fate.kind === "lost") {
-        isHalfOpen = true;
-        note(`${number} answer of ${listener.process.name} lost`);
-        return;
-      }
-      // In order within a stream, as TCP has it.
-      lastAtMs = Math.max(lastAtMs, timeline.nowMs + fate.delayMs);
-      const cut = fate.kind === "cut" && piece instanceof Uint8Array;
-      const arriving = cut ? [piece.subarray(0, Math.floor(piece.length * fate.share)), reset(listener.host)] : [piece];
-      if (cut) isHalfOpen = true;
-      timeline.after(lastAtMs - timeline.nowMs, () =>
-        from.process.deliver(() => {
-          pieces.push(...arriving);
-          wake?.();
-        }),
-      );
+    const path = new URL(request.url).pathname;
+    const method = path.slice(path.lastIndexOf("/") + 1);
+    const listener = listeners.get(address);
+    const host = listener?.host ?? address.replace("http://", "");
+    watcher.onSend(from, host, path);
+    let failReader = (_error: Error): void => undefined;
+    const breakOff = (error: Error): void => {
+      reject(error);
+      failReader(error);
     };
-    const pump = async (): Promise<void> => {
-      try {
-        for await (const piece of response.body) send(new Uint8Array(piece));
-        send("end");
-      } catch (error) {
-        send(error instanceof Error ? error : new Error(String(error)));
-      }
+    const stall = (): void => {
+      const entry = { host, breakOff: (error: Error) => from.process.deliver(() => breakOff(error)) };
+      stalled.add(entry);
+      request.signal?.addEventListener("abort", () => stalled.delete(entry), { once: true });
     };
-    request.signal?.addEventListener("abort", () => {
-      pieces.push(request.signal?.reason instanceof Error ? request.signal.reason : reset(listener.host));
-      wake?.();
-    });
-    const body = async function* (): AsyncGenerator<Uint8Array> {
-      try {
-        for (;;) {
-          const piece = pieces.shift();
-          if (piece === "end") return;
-          if (piece instanceof Error) throw piece;
-          if (piece !== undefined) yield piece;
-          else await new Promise<void>((resume) => (wake = resume));
+    const abandon = (): void => breakOff(request.signal?.reason instanceof Error ? request.signal.reason : reset(address));
+    request.signal?.addEventListener("abort", abandon, { once: true });
+
+    const fate = weather.fate(from.host, host);
+    if (fate.kind === "lost") {
+      note(`${number} ${from.process.name} -> ${host} ${method} lost`);
+      stall();
+      return promise;
+    }
+    if (listener === undefined || !listener.process.isAlive) {
+      timeline.after(fate.delayMs, () => from.process.deliver(() => reject(refused(address))));
+      return promise;
+    }
+    const connection: Connection = { number, from, to: listener, path, breakOff, onBreak: (fail) => (failReader = fail), stall };
+    listener.open.add(connection);
+    const arrive = (isCopy: boolean): void => {
+      listener.process.deliver(() => {
+        note(
+          `${number} ${from.process.name} -> ${listener.process.name} ${method}${fate.kind === "cut" ? " cut" : ""}${isCopy ? " again" : ""}`,
+        );
+        watcher.onArrival(from.host, listener, path);
+        const gone = new AbortController();
+        const leave = (): void => {
+          listener.open.delete(connection);
+          timeline.after(random.whole(0, 3), () => listener.process.deliver(() => gone.abort()));
+        };
+        const bytes = fate.kind === "cut" ? body.subarray(0, Math.floor(body.length * fate.share)) : body;
+        const handling = handle(listener, path, request, once(bytes, fate.kind === "cut"), gone.signal);
+        if (isCopy) {
+          // Answered to nobody; whatever becomes of it shows in its effects.
+          handling.then(readFirst, () => undefined);
+          return;
         }
-      } finally {
-        toCallee(listener, () => gone.abort());
-      }
+        request.signal?.addEventListener("abort", leave, { once: true });
+        const deliver = (response: UniversalClientResponse): void => {
+          if (!isStreamed(response.header)) listener.open.delete(connection);
+          resolve(response);
+        };
+        handling.then(
+          (response) => answer(deps, connection, response, deliver, leave),
+          (error: unknown) => answer(deps, connection, failed(error), deliver, leave),
+        );
+      });
     };
-    const head = { status: response.status, header: new Headers(response.header), trailer: new Headers(response.trailer) };
-    if (!respond(from, listener, () => resolve({ ...head, body: body() }))) return;
-    void pump();
+    timeline.after(fate.delayMs, () => arrive(false));
+    // The same bytes once more, as after a retry below the RPC layer: nobody hears that answer.
+    if (fate.kind === "arrives" && fate.again !== undefined) timeline.after(fate.delayMs + fate.again, () => arrive(true));
+    return promise;
+  };
+
+  /** What the kernel of a host does for a process that has died: it resets its connections, unless the host went with it. */
+  const bury = (listener: Listener): void => {
+    for (const connection of listener.open) {
+      const fate = weather.fate(listener.host, connection.from.host);
+      if (fate.kind === "lost" || listener.process.diedSilently) connection.stall();
+      else {
+        const tell = (): void => connection.breakOff(reset(listener.host));
+        timeline.after(fate.delayMs, () => connection.from.process.deliver(tell));
+      }
+    }
+    listener.open.clear();
   };
 
   return {
-    get carried() {
-      return carried;
-    },
-    listen(address, host, process, routes) {
+    listen(address, peer, routes) {
       const router = createConnectRouter({ connect: true, grpc: false, grpcWeb: false });
       routes(router);
-      listeners.set(address, { host, process, handle: createUniversalHandlerClient(router.handlers) });
+      const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+      const listener: Listener = { ...peer, handlers, open: new Set() };
+      listeners.set(address, listener);
+      peer.process.onDeath(() => bury(listener));
     },
     transport(from, address, interceptors) {
       return createTransport({
@@ -184,24 +155,40 @@ export function createNetwork(timeline: Timeline, random: Random, weather: Weath
         writeMaxBytes: 16 * 1024 * 1024,
       });
     },
+    mend() {
+      for (const entry of stalled) {
+        // Nobody hears anything of a host that is gone for good.
+        if (!isUp(entry.host)) continue;
+        stalled.delete(entry);
+        timeline.after(random.whole(0, 100), () => entry.breakOff(reset(entry.host)));
+      }
+    },
   };
 }
 
-function refused(address: string): Error {
-  return Object.assign(new Error(`connect ECONNREFUSED ${address}`), { code: "ECONNREFUSED" });
+async function handle(
+  { handlers }: Listener,
+  path: string,
+  { method, url, header }: UniversalClientRequest,
+  body: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<UniversalServerResponse> {
+  const handler = handlers.get(path);
+  // As of an older program, which does not know the method.
+  if (handler === undefined) return { status: 404 };
+  return handler({ httpVersion: "2.0", method, url, header: new Headers(header), body, signal });
 }
 
-function reset(address: string): Error {
-  return Object.assign(new Error(`read ECONNRESET ${address}`), { code: "ECONNRESET" });
+/** What a server makes of a handler that throws. */
+function failed(error: unknown): UniversalServerResponse {
+  return { status: 500, header: new Headers({ "x-error": String(error).slice(0, 200) }) };
 }
 
-async function collect(body: AsyncIterable<Uint8Array> | undefined): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of body ?? []) pieces.push(new Uint8Array(piece));
-  return new Uint8Array(Buffer.concat(pieces));
+function isStreamed(header: Headers): boolean {
+  return header.get("content-type")?.startsWith("application/connect+") === true;
 }
 
-async function* once(bytes: Uint8Array, breaksOff: boolean): AsyncGenerator<Uint8Array> {
-  if (bytes.length > 0) yield bytes;
-  if (breaksOff) throw reset("peer");
+/** A stream that nobody reads is not read on. */
+async function readFirst({ body }: UniversalServerResponse): Promise<void> {
+  await body?.[Symbol.asyncIterator]().next();
 }

@@ -1,55 +1,64 @@
-/** Runs the simulator: `npm run sim -- --seeds 1000`, `--seed S` to replay one with its trace. */
+/** Runs the simulator: `npm run sim -- --seeds 1000`, `--seed S` to replay one with its trace, `--from S` to begin elsewhere. */
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { drawFaults, type WorldSize } from "./fault-plan.ts";
-import { createRandom } from "./random.ts";
-import { runWorld, type RunOutcome, type RunPlan } from "./world.ts";
+import { createJsonLog } from "../../src/log.ts";
+import { planFromSeed } from "./seed-plan.ts";
+import { shrink } from "./shrink.ts";
+import { sweep, type SeedFailure } from "./sweep.ts";
+import { runWorld } from "./world.ts";
 
-/** The plan that a seed stands for. */
-export function planFromSeed(seed: number): RunPlan {
-  const random = createRandom(seed, "plan");
-  const size: WorldSize = {
-    nodes: random.whole(1, 4),
-    controlPlanes: random.whole(1, 3),
-    troubleMs: random.pick([10_000, 30_000]),
-  };
-  return { seed, size, faults: drawFaults(random.fork("faults"), size), operations: random.whole(4, 16) };
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string" },
+    seed: { type: "string" },
+    from: { type: "string" },
+    workers: { type: "string" },
+    /** With --seed: what the processes log, too, and nothing is shrunk. */
+    log: { type: "boolean" },
+  },
+});
+
+process.exitCode = values.seed === undefined ? await many() : await one(Number(values.seed));
+
+async function many(): Promise<number> {
+  const count = Number(values.seeds ?? 1_000);
+  const beganMs = performance.now();
+  let lastMs = beganMs;
+  const { steps, failures, started, excused, cpuMs } = await sweep({
+    from: Number(values.from ?? 1),
+    count,
+    workers: Number(values.workers ?? availableParallelism()),
+    onFailure: (failure) => console.log(textOf(failure)),
+    onProgress(done) {
+      if (performance.now() - lastMs < 10_000) return;
+      lastMs = performance.now();
+      console.log(`${done} of ${count} seeds`);
+    },
+  });
+  const seconds = (ms: number): string => (ms / 1_000).toFixed(1);
+  console.log(
+    `${count} seeds, ${steps} events, ${started} instances (${excused} with weaker checks), ${failures.length} failed; ${seconds(performance.now() - beganMs)} s, ${seconds(cpuMs)} s of CPU`,
+  );
+  return failures.length === 0 ? 0 : 1;
 }
 
-/** Takes faults and operations away as long as the run still ends in a violation. */
-export async function shrink(plan: RunPlan): Promise<{ readonly plan: RunPlan; readonly outcome: RunOutcome }> {
-  let best = plan;
-  let outcome = await runWorld(plan);
-  for (let index = best.faults.length - 1; index >= 0; index--) {
-    const smaller = { ...best, faults: best.faults.filter((_, at) => at !== index) };
-    const tried = await runWorld(smaller);
-    if (tried.violation !== undefined) [best, outcome] = [smaller, tried];
+async function one(seed: number): Promise<number> {
+  const plan = planFromSeed(seed);
+  if (values.log === true) {
+    const log = createJsonLog({ level: "debug", write: (line) => console.log(`      ${line}`) });
+    const { violation, trace } = await runWorld(plan, { trace: true, log });
+    for (const line of trace) console.log(line);
+    return violation === undefined ? 0 : 1;
   }
-  return { plan: best, outcome };
+  const first = await runWorld(plan, { trace: true });
+  const { plan: least, outcome } = first.violation === undefined ? { plan, outcome: first } : await shrink(plan);
+  console.log(JSON.stringify(least));
+  for (const line of outcome.trace) console.log(line);
+  if (first.violation === undefined) console.log(`seed ${seed}: nothing was violated`);
+  else console.log(textOf({ seed, violation: first.violation }));
+  return first.violation === undefined ? 0 : 1;
 }
 
-if (import.meta.main) {
-  const { values } = parseArgs({ options: { seeds: { type: "string" }, seed: { type: "string" }, from: { type: "string" }, trace: { type: "boolean" } } });
-  const began = process.hrtime.bigint();
-  const only = values.seed;
-  const first = Number(only ?? values.from ?? 1);
-  const count = only === undefined ? Number(values.seeds ?? 100) : 1;
-  let steps = 0;
-  let failures = 0;
-  for (let seed = first; seed < first + count; seed++) {
-    const outcome = await runWorld(planFromSeed(seed));
-    steps += outcome.steps;
-    if (outcome.violation === undefined && only === undefined) continue;
-    if (outcome.violation !== undefined) {
-      failures += 1;
-      console.log(`seed ${seed}: ${outcome.violation}\n  replay: npm run sim -- --seed ${seed}`);
-    }
-    if (only !== undefined) {
-      const { plan, outcome: least } = outcome.violation === undefined ? { plan: planFromSeed(seed), outcome } : await shrink(planFromSeed(seed));
-      console.log(JSON.stringify(plan));
-      for (const line of least.trace) console.log(line);
-    }
-  }
-  const seconds = Number(process.hrtime.bigint() - began) / 1e9;
-  console.log(`${count} seeds, ${steps} steps, ${seconds.toFixed(1)} s, ${failures} failed`);
-  process.exitCode = failures === 0 ? 0 : 1;
+function textOf({ seed, violation }: SeedFailure): string {
+  return `seed ${seed}: ${violation}\n  replay: npm run sim -- --seed ${seed}`;
 }

@@ -1,23 +1,26 @@
 /** A simulated host with production's agent on it. */
-import { createClient } from "@connectrpc/connect";
+import { createClient, type Interceptor } from "@connectrpc/connect";
 import { createAgent, type Agent } from "../../src/agent/agent.ts";
-import type { InstanceRecord } from "../../src/agent/instance-record.ts";
+import { discoveryEntries } from "../../src/agent/fleet/discovery-entries.ts";
 import { nodeFleetService } from "../../src/agent/fleet/node-fleet-service.ts";
 import { nodeAgentService } from "../../src/agent/services/node-agent-service.ts";
+import { startRegistration } from "../../src/discovery/registration.ts";
 import { ControlPlaneService } from "../../src/gen/wasmatrix/v1/control_plane_pb.ts";
 import { NodeFleetService } from "../../src/gen/wasmatrix/v1/node_fleet_pb.ts";
 import { NodeAgentService } from "../../src/gen/wasmatrix/v1/node_agent_pb.ts";
 import type { Log } from "../../src/log.ts";
 import { createMemoryKv } from "../../src/providers/kv/memory-kv.ts";
-import { rpcClientInterceptors } from "../../src/rpc/client-interceptors.ts";
 import { faultTransport } from "../../src/rpc/fault-transport.ts";
 import { rpcServerInterceptors } from "../../src/rpc/server-interceptors.ts";
 import type { GuestStart } from "../../src/runtime/runtime.ts";
+import type { Run, Watcher } from "./history.ts";
 import type { Network } from "./network.ts";
 import { entropyFrom, type Random } from "./random.ts";
 import { createSimDisk, type SimDisk } from "./sim-disk.ts";
-import { startSimProcess, type ClockSkew, type SimProcess } from "./sim-process.ts";
-import { createSimRuntime, type SimRuntime } from "./sim-runtime.ts";
+import type { SimEtcd } from "./sim-etcd.ts";
+import { startSimProcess, type SimProcess } from "./sim-process.ts";
+import { createSimRuntime } from "./sim-runtime.ts";
+import { speakVersion1, tapPushedReports } from "./taps.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** What a host is given. */
@@ -27,11 +30,14 @@ export type SimAgentDeps = {
   readonly network: Network;
   readonly random: Random;
   readonly log: Log;
+  /** Control planes that it reports to by itself. */
   readonly controlPlanes: readonly string[];
+  /** Where it registers, if anywhere. */
+  readonly etcd: SimEtcd | undefined;
   readonly instancesMax: number;
-  /** Every record that the agent ever journalled, which is all that it may ever say. */
-  readonly onRecord: (nodeId: string, record: InstanceRecord) => void;
-  readonly onStarted: (nodeId: string, start: GuestStart) => void;
+  /** Whether it is an agent of protocol version 1, without what the fleet asks of agents since. */
+  readonly isOld: boolean;
+  readonly watcher: Required<Watcher>;
 };
 
 /** See the top of the file. */
@@ -40,57 +46,89 @@ export interface SimAgent {
   readonly disk: SimDisk;
   readonly skew: { offsetMs: number; rate: number };
   /** What runs on it now; undefined while it is down. */
-  readonly running: { readonly process: SimProcess; readonly agent: Agent | undefined; readonly runtime: SimRuntime } | undefined;
+  readonly running: { readonly process: SimProcess; readonly agent: Agent | undefined } | undefined;
   readonly instancesMax: number;
   boot(): void;
-  kill(): void;
+  kill(silently?: "silently"): void;
+  /** Shuts the agent down in order; the process ends with it. */
+  leave(): void;
 }
+
+type Running = { readonly process: SimProcess; agent: Agent | undefined; endRegistration: () => Promise<void> };
 
 /** Makes a host that is down. */
 export function createSimAgent(deps: SimAgentDeps): SimAgent {
-  const { nodeId, timeline, network } = deps;
+  const { nodeId, timeline, network, watcher, log } = deps;
   const disk = createSimDisk();
-  const skew: ClockSkew & { offsetMs: number; rate: number } = {
+  const skew = {
     offsetMs: deps.random.whole(-2_000, 2_000),
     rate: 1 + (deps.random.fraction() - 0.5) / 50,
   };
+  const address = `http://${nodeId}`;
   let life = 0;
-  let running: { process: SimProcess; agent: Agent | undefined; runtime: SimRuntime } | undefined;
+  let running: Running | undefined;
 
-  const bootAgent = async (): Promise<void> => {
-    const process = startSimProcess(`${nodeId}#${++life}`, timeline, () => skew);
-    const runtime = createSimRuntime(process, (start) => deps.onStarted(nodeId, start));
-    const mine = { process, agent: undefined as Agent | undefined, runtime };
-    running = mine;
+  /** Tells of guests that begin and end, with the generation that the agent has of them. */
+  const watchRuns = (mine: Running): Parameters<typeof createSimRuntime>[1] => {
+    const live = new Map<GuestStart, Run>();
+    mine.process.onDeath(() => {
+      for (const run of live.values()) watcher.onRunEnded(run, "with its process");
+    });
+    return {
+      onStarted(start) {
+        const generation = mine.agent?.supervisor.find(start.id)?.generation ?? 0n;
+        const run = { node: nodeId, life: mine.process.name, id: start.id, generation };
+        live.set(start, run);
+        watcher.onRunStarted(run);
+      },
+      onEnded(start) {
+        const run = live.get(start);
+        live.delete(start);
+        if (run !== undefined && mine.process.isAlive) watcher.onRunEnded(run, "by itself");
+      },
+    };
+  };
+
+  const bootAgent = async (mine: Running): Promise<void> => {
+    const { process } = mine;
     const entropy = entropyFrom(deps.random.fork(process.name));
+    const onDisk = {
+      onRecord: (record: Parameters<typeof watcher.onRecord>[1]) => watcher.onRecord(nodeId, record),
+      onWitness: (copy: Parameters<typeof watcher.onWitness>[1]) => watcher.onWitness(nodeId, copy),
+    };
     const agent = await createAgent({
       nodeId,
-      runtime,
-      fleetJournal: disk.openFleetJournal(process),
-      journal: disk.openJournal(process, (record) => deps.onRecord(nodeId, record)),
-      store: disk.openModules(process),
+      runtime: createSimRuntime(process, watchRuns(mine)),
+      fleetJournal: disk.openFleetJournal(process, onDisk),
+      journal: disk.openJournal(process, onDisk),
+      store: disk.openModules(),
       providers: [{ id: "kv", type: "kv", backend: "memory", durable: false, open: async () => createMemoryKv() }],
       capacity: { instancesMax: deps.instancesMax, memoryMaxBytes: deps.instancesMax * 64 * 1024 * 1024 },
       labels: {},
       softwareVersion: "",
       clock: process.clock,
       entropy,
-      log: deps.log,
+      log,
     });
     if (!process.isAlive) return;
     mine.agent = agent;
-    const interceptors = rpcServerInterceptors({ log: deps.log, clock: process.clock, entropy, token: undefined });
-    network.listen(`http://${nodeId}`, nodeId, process, (router) => {
+    const peer = { host: nodeId, process };
+    const interceptors = rpcServerInterceptors({ log, clock: process.clock, entropy, token: undefined });
+    network.listen(address, peer, (router) => {
       router.service(NodeAgentService, nodeAgentService(agent, { clock: process.clock }), { interceptors });
-      router.service(NodeFleetService, nodeFleetService(agent), { interceptors });
+      if (!deps.isOld) router.service(NodeFleetService, nodeFleetService(agent), { interceptors });
     });
     agent.resume();
-    const from = { host: nodeId, process };
-    const controlPlanes = deps.controlPlanes.map((address) => {
-      const transport = network.transport(from, address, rpcClientInterceptors({}));
-      return { address, client: createClient(ControlPlaneService, faultTransport(transport)) };
+    const client: Interceptor[] = [...(deps.isOld ? [speakVersion1] : []), tapPushedReports(watcher.onReport)];
+    const controlPlanes = deps.controlPlanes.map((to) => {
+      const transport = network.transport(peer, to, client);
+      return { address: to, client: createClient(ControlPlaneService, faultTransport(transport)) };
     });
-    void agent.report({ controlPlanes, address: `http://${nodeId}`, ingressAddress: "" });
+    void agent.report({ controlPlanes, address, ingressAddress: "" });
+    if (deps.etcd === undefined) return;
+    const entries = (): ReturnType<typeof discoveryEntries> => discoveryEntries(agent, { address, ingressAddress: "" });
+    const registration = startRegistration({ store: deps.etcd.connect(peer), clock: process.clock, log, entries });
+    mine.endRegistration = () => registration.close();
   };
 
   return {
@@ -102,12 +140,21 @@ export function createSimAgent(deps: SimAgentDeps): SimAgent {
       return running?.process.isAlive === true ? running : undefined;
     },
     boot() {
+      const process = startSimProcess(`${nodeId}#${++life}`, timeline, () => skew);
+      const mine: Running = { process, agent: undefined, endRegistration: () => Promise.resolve() };
+      running = mine;
       // A failure to boot is the simulator's to report: it surfaces as an unhandled rejection of the run.
-      void bootAgent();
+      process.deliver(() => void bootAgent(mine));
     },
-    kill() {
-      running?.process.kill();
+    kill(silently) {
+      running?.process.kill(silently);
       running = undefined;
+    },
+    leave() {
+      const mine = running;
+      mine?.process.deliver(() => {
+        void Promise.all([mine.agent?.close(1_000), mine.endRegistration()]).then(() => mine.process.kill());
+      });
     },
   };
 }

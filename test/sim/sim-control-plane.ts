@@ -1,10 +1,13 @@
 /** A simulated host with production's control plane on it, which forgets all when it dies. */
 import { createControlPlane } from "../../src/cp/app.ts";
+import { openDirectory } from "../../src/discovery/directory.ts";
+import type { ReportStatusRequest } from "../../src/gen/wasmatrix/v1/control_plane_pb.ts";
 import type { Log } from "../../src/log.ts";
-import { rpcClientInterceptors } from "../../src/rpc/client-interceptors.ts";
 import type { Network } from "./network.ts";
 import { entropyFrom, type Random } from "./random.ts";
+import type { SimEtcd } from "./sim-etcd.ts";
 import { startSimProcess, type SimProcess } from "./sim-process.ts";
+import { knowNoFleetService, tapReservations, tapStreamedReports } from "./taps.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** What a host is given. */
@@ -14,31 +17,44 @@ export type SimControlPlaneDeps = {
   readonly network: Network;
   readonly random: Random;
   readonly log: Log;
+  /** Agents that it reads reports from by itself. */
+  readonly staticAgents: readonly string[];
+  /** Where it finds more of them, if anywhere. */
+  readonly etcd: SimEtcd | undefined;
+  /** Whether it is of a version before NodeFleetService. */
+  readonly isOld: boolean;
+  readonly onReport: (report: ReportStatusRequest) => void;
+  readonly onReservationFailed: (instanceId: string, why: string) => void;
 };
 
 /** See the top of the file. */
 export interface SimControlPlane {
   readonly name: string;
   readonly address: string;
+  readonly isOld: boolean;
   readonly skew: { offsetMs: number; rate: number };
   /** Undefined while it is down. */
   readonly process: SimProcess | undefined;
   readonly bootedAtMs: number;
   boot(): void;
-  kill(): void;
+  kill(silently?: "silently"): void;
 }
 
 /** Makes a host that is down. */
 export function createSimControlPlane(deps: SimControlPlaneDeps): SimControlPlane {
-  const { name, timeline, network } = deps;
+  const { name, timeline, network, etcd, log } = deps;
   const skew = { offsetMs: deps.random.whole(-2_000, 2_000), rate: 1 + (deps.random.fraction() - 0.5) / 50 };
   const address = `http://${name}`;
+  const interceptors = deps.isOld
+    ? [knowNoFleetService]
+    : [tapReservations(deps.onReservationFailed), tapStreamedReports(deps.onReport)];
   let life = 0;
   let process: SimProcess | undefined;
   let bootedAtMs = 0;
   return {
     name,
     address,
+    isOld: deps.isOld,
     skew,
     get process() {
       return process?.isAlive === true ? process : undefined;
@@ -48,19 +64,28 @@ export function createSimControlPlane(deps: SimControlPlaneDeps): SimControlPlan
     },
     boot() {
       const mine = startSimProcess(`${name}#${++life}`, timeline, () => skew);
+      const peer = { host: name, process: mine };
+      const entropy = entropyFrom(deps.random.fork(mine.name));
       process = mine;
       bootedAtMs = timeline.nowMs;
-      const controlPlane = createControlPlane({
-        clock: mine.clock,
-        entropy: entropyFrom(deps.random.fork(mine.name)),
-        log: deps.log,
-        dial: (to) => network.transport({ host: name, process: mine }, to, rpcClientInterceptors({})),
-        fetch: () => Promise.reject(new Error("the simulated network carries RPCs only")),
+      mine.deliver(() => {
+        const controlPlane = createControlPlane({
+          clock: mine.clock,
+          entropy,
+          log,
+          dial: (to) => network.transport(peer, to, interceptors),
+          fetch: () => Promise.reject(new Error("the simulated network carries RPCs only")),
+          staticAgents: deps.staticAgents,
+          openDirectory:
+            etcd === undefined
+              ? undefined
+              : (onNodes) => openDirectory({ store: etcd.connect(peer), clock: mine.clock, entropy, log, onNodes }),
+        });
+        network.listen(address, peer, controlPlane.routes);
       });
-      network.listen(address, name, mine, controlPlane.routes);
     },
-    kill() {
-      process?.kill();
+    kill(silently) {
+      process?.kill(silently);
       process = undefined;
     },
   };

@@ -1,4 +1,5 @@
 /** Virtual time: what happens, in order. Nothing happens between two events but what the first has set going. */
+import type { SimProcess } from "./sim-process.ts";
 
 /** See the top of the file. */
 export interface Timeline {
@@ -8,6 +9,8 @@ export interface Timeline {
   /** Runs the next event and lets all promises settle; false if there is none before `untilMs`. */
   step(untilMs: number): Promise<boolean>;
   readonly steps: number;
+  /** Whose event this is, if a process's: all that runs until the next event runs in that process. */
+  actor: SimProcess | undefined;
 }
 
 type Event = { readonly atMs: number; readonly order: number; action: (() => void) | undefined };
@@ -19,7 +22,8 @@ export function createTimeline(startMs: number, settle: () => Promise<void>): Ti
   let order = 0;
   let steps = 0;
 
-  return {
+  const timeline: Timeline = {
+    actor: undefined,
     get nowMs() {
       return nowMs;
     },
@@ -44,12 +48,14 @@ export function createTimeline(startMs: number, settle: () => Promise<void>): Ti
         if (next.action === undefined) continue;
         nowMs = next.atMs;
         steps += 1;
+        timeline.actor = undefined;
         next.action();
         await settle();
         return true;
       }
     },
   };
+  return timeline;
 }
 
 function isBefore(a: Event, b: Event): boolean {

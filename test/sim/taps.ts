@@ -1,0 +1,68 @@
+/** Interceptors that let the simulator see what peers say to each other, or make a peer as old as it is to be. */
+import { isMessage } from "@bufbuild/protobuf";
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { isFault, Reason } from "../../src/fault.ts";
+import { faultFromConnect } from "../../src/rpc/fault-to-connect.ts";
+import {
+  RegisterNodeRequestSchema,
+  ReportStatusRequestSchema,
+  type ReportStatusRequest,
+} from "../../src/gen/wasmatrix/v1/control_plane_pb.ts";
+import {
+  NodeFleetService,
+  ReservePlacementRequestSchema,
+  WatchReportsResponseSchema,
+} from "../../src/gen/wasmatrix/v1/node_fleet_pb.ts";
+
+/** Sees every report that is pushed through it. */
+export function tapPushedReports(onReport: (report: ReportStatusRequest) => void): Interceptor {
+  return (next) => (request) => {
+    if (!request.stream && isMessage(request.message, ReportStatusRequestSchema)) onReport(request.message);
+    return next(request);
+  };
+}
+
+/** Sees every report that is read from a stream. */
+export function tapStreamedReports(onReport: (report: ReportStatusRequest) => void): Interceptor {
+  return (next) => async (request) => {
+    const response = await next(request);
+    if (!response.stream || response.method.name !== "WatchReports") return response;
+    const messages = response.message;
+    const tapped = async function* (): AsyncGenerator<(typeof messages extends AsyncIterable<infer T> ? T : never)> {
+      for await (const message of messages) {
+        if (isMessage(message, WatchReportsResponseSchema) && message.report !== undefined) onReport(message.report);
+        yield message;
+      }
+    };
+    return { ...response, message: tapped() };
+  };
+}
+
+/** Sees every question for a reservation that got no answer: `why` says how. */
+export function tapReservations(onFailed: (instanceId: string, why: string) => void): Interceptor {
+  return (next) => async (request) => {
+    if (request.stream || !isMessage(request.message, ReservePlacementRequestSchema)) return next(request);
+    const { instanceId } = request.message;
+    try {
+      return await next(request);
+    } catch (error) {
+      const failure = faultFromConnect(error);
+      onFailed(instanceId, isFault(failure, Reason.UNIMPLEMENTED) ? "a home is of an older version" : "a home did not answer");
+      throw error;
+    }
+  };
+}
+
+/** Makes an agent's reports those of protocol version 1. */
+export const speakVersion1: Interceptor = (next) => (request) => {
+  const { message } = request;
+  const hasInfo = isMessage(message, ReportStatusRequestSchema) || isMessage(message, RegisterNodeRequestSchema);
+  if (!request.stream && hasInfo && message.info !== undefined) message.info.protocolVersion = 1;
+  return next(request);
+};
+
+/** Makes a control plane one that does not know of NodeFleetService. */
+export const knowNoFleetService: Interceptor = (next) => (request) => {
+  if (request.service.typeName !== NodeFleetService.typeName) return next(request);
+  throw new ConnectError("this control plane is of an older version", Code.Unimplemented);
+};
