@@ -26,6 +26,7 @@ export type GrowthCaps = InitialSizes;
 
 const SECTION = { table: 4, memory: 5 } as const;
 const HAS_MAXIMUM = 1;
+const IS_SHARED = 2;
 const TABLE_WITH_INITIAL_VALUE = 0x40;
 
 /** Initial and greatest size of each memory that the module defines, in pages; `undefined` for one without maximum. */
@@ -94,6 +95,22 @@ export function sharedTableEntries(initialEntries: readonly bigint[]): bigint[] 
       `Cannot host module: its tables begin with ${initial} entries (at most ${TABLE_ENTRIES_MAX})`,
     ),
   );
+}
+
+/**
+ * Throws `MODULE_KIND_UNSUPPORTED` for a memory that threads could share: with one, a guest can put the thread that it is
+ * on to sleep by an instruction (`memory.atomic.wait32`), which no neighbour would be let onto and no processor time counts.
+ */
+export function assertNoSharedMemory(module: Uint8Array): void {
+  for (const { id, bodyStart, end } of coreSectionsFromBytes(module)) {
+    if (id !== SECTION.memory) continue;
+    const reader = new WasmReader(module, bodyStart, end);
+    if (reader.vector(() => readLimits(reader).flags).every((flags) => (flags & IS_SHARED) === 0)) continue;
+    throw fault(
+      Reason.MODULE_KIND_UNSUPPORTED,
+      "Cannot host module: it has a memory that is shared between threads, which only WASIX programs may have",
+    );
+  }
 }
 
 /** Throws `MODULE_KIND_UNSUPPORTED` for more memories than a guest may have. */

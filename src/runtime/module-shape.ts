@@ -6,7 +6,8 @@ import type { ComponentPlan } from "./component/component-plan.ts";
 import { planFromBytes } from "./component/plan-from-bytes.ts";
 import { exportedFunctionTexts } from "./component/wit-text.ts";
 import { coreModuleFromBytes, type CoreModule, type FunctionType } from "./core-module.ts";
-import { assertMemoryCount, initialSizes, memoryLimits, PAGE_BYTES, sharedTableEntries } from "./growth-cap.ts";
+import { assertMemoryCount, assertNoSharedMemory, initialSizes, memoryLimits } from "./growth-cap.ts";
+import { PAGE_BYTES, sharedTableEntries } from "./growth-cap.ts";
 import { guestEntryOf, hostedInterface, type GuestEntry } from "./host/hosted-interfaces.ts";
 import { PREVIEW1_FUNCTIONS } from "./preview1-functions.ts";
 import type { GuestKind, ModuleShape } from "./runtime.ts";
@@ -45,10 +46,19 @@ export function shapeFromPlan(plan: ComponentPlan, modules: readonly Uint8Array[
     [...used].filter((name) => hostedInterface(name) === undefined).map((name) => ({ name, text: `"${name}"` })),
   );
   const kind: GuestKind = entry?.entry ?? "functions";
-  const uses = modules.flatMap((module, index) => Array.from({ length: plan.moduleUses[index] ?? 1 }, () => module));
-  assertMemoryCount(uses.length > MODULE_USES_MAX ? uses.length : uses.flatMap(memoryLimits).length);
-  sharedTableEntries(uses.flatMap((module) => initialSizes(module).tableEntries));
-  return { kind, format: "component", memory: memoryOf(uses), functions, imports, exports };
+  const useCount = modules.reduce((sum, _, index) => sum + (plan.moduleUses[index] ?? 1), 0);
+  if (useCount > MODULE_USES_MAX) assertMemoryCount(useCount);
+  for (const module of modules) assertNoSharedMemory(module);
+  // Each module is read once, however often it is instantiated.
+  const ofAllUses = <Item>(read: (module: Uint8Array) => readonly Item[]): Item[] =>
+    modules.flatMap((module, index) => {
+      const items = read(module);
+      return Array.from({ length: plan.moduleUses[index] ?? 1 }, () => items).flat();
+    });
+  const memories = ofAllUses(memoryLimits);
+  assertMemoryCount(memories.length);
+  sharedTableEntries(ofAllUses((module) => initialSizes(module).tableEntries));
+  return { kind, format: "component", memory: memoryOf(memories), functions, imports, exports };
 }
 
 /** Core instances inside a component; compilers make a handful. */
@@ -79,7 +89,7 @@ function shapeFromCoreModule(bytes: Uint8Array, module: CoreModule): ModuleShape
   assertMemoryCount(memoryPages.length);
   sharedTableEntries(tableEntries);
   const outside = {
-    memory: memoryOf([bytes]),
+    memory: memoryOf(memoryLimits(bytes)),
     imports: module.imports.map((item) => `${item.module}.${item.name}`),
     exports: module.exports.map(({ name }) => name),
   };
@@ -87,6 +97,7 @@ function shapeFromCoreModule(bytes: Uint8Array, module: CoreModule): ModuleShape
     assertWasixFits(module);
     return { kind: "command", format: "wasix", functions: [], ...outside };
   }
+  assertNoSharedMemory(bytes);
   const unknown = module.imports.filter(
     (item) =>
       item.module !== CORE_ABI_MODULE &&
@@ -118,8 +129,7 @@ function functionText({ parameters, results }: FunctionType): string {
   return `func(${parameters.join(", ")})${results.length === 0 ? "" : ` -> (${results.join(", ")})`}`;
 }
 
-function memoryOf(modules: readonly Uint8Array[]): ModuleShape["memory"] {
-  const memories = modules.flatMap(memoryLimits);
+function memoryOf(memories: ReturnType<typeof memoryLimits>): ModuleShape["memory"] {
   const bytes = (pages: bigint): number => Number(pages) * PAGE_BYTES;
   return {
     initialBytes: memories.reduce((sum, { minimum }) => sum + bytes(minimum), 0),

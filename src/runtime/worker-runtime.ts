@@ -68,7 +68,6 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     const { guest, ready } = startPooledGuest(start, { kind, program, prepareInvoke, pool, clock, deadlines });
     note(guest);
     await ready;
-    supply.prepare();
     return guest;
   }
 

@@ -1,5 +1,4 @@
 /** A worker thread of the pool, seen from the agent's thread: what it was sent, and what it says. */
-import type { Worker } from "node:worker_threads";
 import { addMoved } from "./owned-bytes.ts";
 import type { GuestCopy, Tenant } from "./guest-copy.ts";
 import { mappingsOf } from "./mapping-budget.ts";
@@ -36,10 +35,21 @@ export interface PoolThread {
   terminate(): Promise<void>;
 }
 
+/** What carries a thread: a worker, or whatever stands for one. */
+export interface ThreadWorker {
+  onMessage(hear: (batch: FromThread[]) => void): void;
+  /** It ended by itself; told at least once. */
+  onDeath(learn: (cause: unknown) => void): void;
+  postMessage(batch: ToThread[], moved: ArrayBuffer[]): void;
+  /** Of the thread, in microseconds, whatever runs on it. */
+  cpuUsage(): Promise<{ readonly user: number; readonly system: number }>;
+  terminate(): Promise<void>;
+}
+
 /** What a thread is made with. */
 export type PoolThreadOptions = {
-  /** A worker that serves `board`. */
-  readonly worker: Worker;
+  /** It serves `board`. */
+  readonly worker: ThreadWorker;
   readonly board: ThreadBoard;
   readonly owner: Tenant | undefined;
   readonly isDedicated: boolean;
@@ -110,14 +120,13 @@ export function createPoolThread(options: PoolThreadOptions): PoolThread {
     onDeath(cause);
   }
 
-  worker.on("message", (batch: FromThread[]) => {
+  worker.onMessage((batch) => {
     for (const message of batch) {
       const copy = copies.get(message.copy);
       if (copy !== undefined && !isOver) onMessage(copy, message);
     }
   });
-  worker.on("error", die);
-  worker.on("exit", (code) => die(new Error(`the thread went away with code ${code}`)));
+  worker.onDeath(die);
 
   const thread: PoolThread = {
     copies,
@@ -184,7 +193,7 @@ export function createPoolThread(options: PoolThreadOptions): PoolThread {
     },
     terminate() {
       isOver = true;
-      terminated ??= worker.terminate().then(() => undefined);
+      terminated ??= worker.terminate();
       return terminated;
     },
   };

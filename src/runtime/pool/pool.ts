@@ -102,6 +102,8 @@ export function createPool({ clock, supply, counts }: PoolOptions): Pool {
     if (message.kind === "opened") {
       copy.isOpen = true;
       copy.thread.settled();
+      // Now, and not when the last one was taken: nobody waits for the processor.
+      supply.prepare();
     }
     if (message.kind === "finished") {
       if (copy.call?.ticket !== message.ticket) return;

@@ -1,9 +1,10 @@
 /** Worker threads, none of them used twice, and one more that has booted already and waits. */
 import { Worker } from "node:worker_threads";
+import type { ThreadWorker } from "./pool-thread.ts";
 import { openThreadBoard, type ThreadBoard } from "./thread-board.ts";
 
-/** A worker that serves the board. It is the taker's, who terminates it. */
-export type SuppliedThread = { readonly worker: Worker; readonly board: ThreadBoard };
+/** A thread that serves the board. It is the taker's, who terminates it. */
+export type SuppliedThread = { readonly worker: ThreadWorker; readonly board: ThreadBoard };
 
 /** Gives out threads. */
 export interface ThreadSupply {
@@ -27,19 +28,19 @@ const WORKER_FILE = new URL(
  * take, without the linear memories of its guests, which are capped by rewriting their modules.
  */
 export function createThreadSupply(heapMaxMb: number): ThreadSupply {
-  let spare: SuppliedThread | undefined;
+  let spare: BootedThread | undefined;
   let isClosed = false;
 
-  const drop = (broken: SuppliedThread): void => {
+  const drop = (broken: BootedThread): void => {
     if (spare === broken) spare = undefined;
   };
 
   return {
     take() {
-      const thread = spare ?? bootThread(heapMaxMb);
+      const { worker, board } = spare ?? bootThread(heapMaxMb);
       spare = undefined;
-      thread.worker.removeAllListeners();
-      return thread;
+      worker.removeAllListeners();
+      return { worker: threadWorker(worker), board };
     },
     prepare() {
       if (spare !== undefined || isClosed) return;
@@ -58,7 +59,22 @@ export function createThreadSupply(heapMaxMb: number): ThreadSupply {
   };
 }
 
-function bootThread(heapMaxMb: number): SuppliedThread {
+type BootedThread = { readonly worker: Worker; readonly board: ThreadBoard };
+
+function threadWorker(worker: Worker): ThreadWorker {
+  return {
+    onMessage: (hear) => void worker.on("message", hear),
+    onDeath(learn) {
+      worker.on("error", learn);
+      worker.on("exit", (code) => learn(new Error(`the thread went away with code ${code}`)));
+    },
+    postMessage: (message, moved) => worker.postMessage(message, moved),
+    cpuUsage: () => worker.cpuUsage(),
+    terminate: async () => void (await worker.terminate()),
+  };
+}
+
+function bootThread(heapMaxMb: number): BootedThread {
   const board = openThreadBoard();
   const worker = new Worker(WORKER_FILE, {
     workerData: board.shared,

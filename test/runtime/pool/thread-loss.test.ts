@@ -1,11 +1,11 @@
 /** Threads that go away without anybody's fault, as far as a test can bring that about: it ends them. */
-import type { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../../src/clock.ts";
 import { coreModuleFromBytes } from "../../../src/runtime/core-module.ts";
 import { prepareCoreInvoke } from "../../../src/runtime/invoke-arguments.ts";
 import { createDeadlines } from "../../../src/runtime/pool/deadlines.ts";
 import { startPooledGuest } from "../../../src/runtime/pool/pooled-guest.ts";
+import type { ThreadWorker } from "../../../src/runtime/pool/pool-thread.ts";
 import { createPool, type Pool } from "../../../src/runtime/pool/pool.ts";
 import { createThreadSupply } from "../../../src/runtime/pool/thread-supply.ts";
 import type { Guest } from "../../../src/runtime/runtime.ts";
@@ -18,11 +18,11 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((each) => each.close()));
 });
 
-type Bench = { readonly workers: Worker[]; start(options?: StartOptions): Promise<Guest> };
+type Bench = { readonly workers: ThreadWorker[]; start(options?: StartOptions): Promise<Guest> };
 
 /** A pool of one thread whose workers the test has its hands on. */
 async function bench(): Promise<Bench> {
-  const workers: Worker[] = [];
+  const workers: ThreadWorker[] = [];
   const supply = createThreadSupply(128);
   const watched = {
     ...supply,
