@@ -1,5 +1,6 @@
 /** The node agent without files, ports and processes: it is given a runtime, a journal, a clock and clients, and can as well run in a simulator. */
 import { create } from "@bufbuild/protobuf";
+import type { Transport } from "@connectrpc/connect";
 import type { Clock, Entropy } from "../clock.ts";
 import type { ReportStatusRequest } from "../gen/wasmatrix/v1/control_plane_pb.ts";
 import { FactKind } from "../gen/wasmatrix/v1/fact_pb.ts";
@@ -22,6 +23,7 @@ import { createLogStore, type LogStore } from "./log-store.ts";
 import { createMessageDeliveries } from "./message-deliveries.ts";
 import { createModuleShapes } from "./module-shapes.ts";
 import type { ModuleStore } from "./module-store.ts";
+import { createPeerModules, type PeerModules } from "./peer-modules.ts";
 import { createPermissionUses, usesText } from "./permission-uses.ts";
 import { openProviderSet, type ProviderConfig, type ProviderSet } from "./provider-set.ts";
 import { createRepeats } from "./repeats.ts";
@@ -42,6 +44,8 @@ export type AgentDeps = {
   /** What the node keeps for the fleet. Default: in memory only. */
   readonly fleetJournal?: FleetJournal;
   readonly store: ModuleStore;
+  /** Makes a transport to another agent's base URL, to fetch modules from. Default: modules come from control planes only. */
+  readonly dialPeer?: (address: string) => Transport;
   /** The node's providers; by type, the first is the default. */
   readonly providers: readonly ProviderConfig[];
   /** Where output of instances outlives the agent. Default: in memory only. */
@@ -75,6 +79,8 @@ export interface Agent {
   readonly gate: CapabilityGate;
   readonly logs: LogStore;
   readonly store: ModuleStore;
+  /** Fetches modules from other agents; undefined if it cannot dial them. */
+  readonly peerModules: PeerModules | undefined;
   readonly ingressTargets: IngressTargets;
   /** What it does for the fleet. */
   readonly fleet: FleetDuties;
@@ -232,6 +238,7 @@ export async function createAgent(deps: AgentDeps): Promise<Agent> {
     gate,
     logs,
     store: deps.store,
+    peerModules: deps.dialPeer && createPeerModules({ ...deps, dial: deps.dialPeer }),
     ingressTargets: ingressTargetsOf(supervisor),
     fleet,
     reports: (from, intervalMs, signal) =>

@@ -2,7 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import { hostname, totalmem } from "node:os";
 import { join, resolve } from "node:path";
-import { createClient } from "@connectrpc/connect";
+import { createClient, type Transport } from "@connectrpc/connect";
 import { connectNodeAdapter, createConnectTransport } from "@connectrpc/connect-node";
 import { systemClock, systemEntropy, type Clock, type Entropy } from "../clock.ts";
 import { fault, isFault, Reason } from "../fault.ts";
@@ -231,14 +231,17 @@ async function openAgent(input: {
 }
 
 function reportClient(baseUrl: string, token: string | undefined): ReportClient {
-  const transport = createConnectTransport({
+  return createClient(ControlPlaneService, faultTransport(transportTo(baseUrl, token)));
+}
+
+function transportTo(baseUrl: string, token: string | undefined): Transport {
+  return createConnectTransport({
     baseUrl,
     httpVersion: "1.1",
     interceptors: rpcClientInterceptors({ token }),
     readMaxBytes: RPC_READ_MAX_BYTES,
     writeMaxBytes: RPC_WRITE_MAX_BYTES,
   });
-  return createClient(ControlPlaneService, faultTransport(transport));
 }
 
 /** Turns what the file system says of a data folder into a fault that names it. */

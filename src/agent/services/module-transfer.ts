@@ -17,6 +17,9 @@ const CHUNK_BYTES = 256 * 1024;
 /** Pushes at once. Each may write a whole module to the disk before its digest proves it wrong. */
 export const PUSHES_MAX = 8;
 
+/** Pulls at once. Each holds a whole module in memory. */
+export const PULLS_MAX = 16;
+
 /** Between two pieces of a push. */
 const PUSH_IDLE_TIMEOUT_MS = 60_000;
 
@@ -62,14 +65,25 @@ export async function pushModule(
   }
 }
 
-/** Gives a module out; throws `MODULE_NOT_FOUND`. */
+/** Gives a module out; throws `MODULE_NOT_FOUND`, or `TOO_MANY_REQUESTS` if too many are being given out. */
 export async function* pullModule(
-  store: Pick<ModuleStore, "read">,
+  deps: {
+    readonly store: Pick<ModuleStore, "read">;
+    /** Places for pulls. */
+    readonly slots: Slots;
+    /** Aborts when the caller goes away. */
+    readonly signal: AbortSignal;
+  },
   digest: string,
 ): AsyncGenerator<MessageInitShape<typeof PullModuleResponseSchema>> {
-  const bytes = await store.read(digest);
-  for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
-    yield { chunk: bytes.subarray(start, start + CHUNK_BYTES) };
+  const release = deps.slots.take(`Cannot give module ${digest}`, deps.signal);
+  try {
+    const bytes = await deps.store.read(digest);
+    for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
+      yield { chunk: bytes.subarray(start, start + CHUNK_BYTES) };
+    }
+  } finally {
+    release();
   }
 }
 

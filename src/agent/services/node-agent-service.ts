@@ -12,7 +12,7 @@ import type { Agent } from "../agent.ts";
 import { hasEnded } from "../instance-record.ts";
 import { kvCallFromOperation, kvResultFromAnswer } from "../kv-operation.ts";
 import { listPage } from "./list-page.ts";
-import { pullModule, PUSHES_MAX, pushModule } from "./module-transfer.ts";
+import { pullModule, PULLS_MAX, PUSHES_MAX, pushModule } from "./module-transfer.ts";
 import { tailLogs } from "./tail-logs.ts";
 
 /** Grace of a stop that names none. */
@@ -22,6 +22,7 @@ export const STOP_GRACE_DEFAULT_MS = 10_000;
 export function nodeAgentService(agent: Agent, deps: { readonly clock: Clock }): ServiceImpl<typeof NodeAgentService> {
   const { supervisor, providers, describe } = agent;
   const slots = createSlots(PUSHES_MAX, "pushes");
+  const pulls = createSlots(PULLS_MAX, "pulls");
   return {
     async startInstance(request, context) {
       const spec = requiredSpec(request.spec);
@@ -32,6 +33,8 @@ export function nodeAgentService(agent: Agent, deps: { readonly clock: Clock }):
         requestId: requestIdOf(context),
         witnessNodeId: request.witnessNodeId,
       };
+      const isNew = supervisor.find(order.id)?.generation !== order.generation;
+      if (isNew) await agent.peerModules?.fetch(spec.moduleDigest, request.modulePeers);
       const { record, alreadyStarted } = await supervisor.start(order);
       return { instance: describe(record), alreadyStarted };
     },
@@ -75,7 +78,7 @@ export function nodeAgentService(agent: Agent, deps: { readonly clock: Clock }):
     },
     tailLogs: (request, context) => tailLogs(agent, request, { signal: context.signal, clock: deps.clock }),
     pushModule: (chunks, { signal }) => pushModule({ store: agent.store, clock: deps.clock, slots, signal }, chunks),
-    pullModule: (request) => pullModule(agent.store, request.digest),
+    pullModule: (request, { signal }) => pullModule({ store: agent.store, slots: pulls, signal }, request.digest),
     startProvider: async (request, context) => ({
       provider: await providers.start(request.providerId, requestIdOf(context)),
     }),

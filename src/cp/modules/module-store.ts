@@ -6,7 +6,7 @@ import { fault, Reason, type Fault } from "../../fault.ts";
 import type { ModuleSource } from "../../gen/wasmatrix/v1/control_plane_pb.ts";
 import type { GuestKind } from "../../gen/wasmatrix/v1/instance_pb.ts";
 import { PushModuleRequestSchema, type PushModuleRequest } from "../../gen/wasmatrix/v1/node_agent_pb.ts";
-import { isHeard, type SilencePolicy } from "../fleet-view.ts";
+import { isHeard, type HeldNode, type SilencePolicy } from "../fleet-view.ts";
 import { eachWithin } from "../../rpc/deadline.ts";
 import type { Fleet } from "../fleet.ts";
 import type { Log } from "../../log.ts";
@@ -31,6 +31,8 @@ export interface ModuleStore {
   resolve(source: ModuleSource | undefined): Promise<ResolvedModule>;
   /** Takes an upload. Throws `MODULE_*`, or `TOO_MANY_REQUESTS`. */
   upload(chunks: AsyncIterable<{ readonly digest: string; readonly chunk: Uint8Array }>): Promise<HeldModule>;
+  /** Base URLs of nodes that say that they hold a module, for one that does not; at most 8, and none if it says that it does. */
+  peers(digest: string, nodeId: string): readonly string[];
   /** Brings a module to a node, from here or from another node. Throws `MODULE_NOT_FOUND` if nobody has it. */
   deliver(digest: string, nodeId: string, call: CallOptions): Promise<void>;
 }
@@ -48,6 +50,8 @@ export type ModuleStoreDeps = {
 
 /** Size of the pieces in which a module is pushed. */
 const PUSH_CHUNK_BYTES = 1024 * 1024;
+/** Peers that are named in one order; as many as the contract lets it carry. */
+const PEERS_MAX = 8;
 
 /** Makes a store that holds nothing yet. */
 export function createModuleStore(deps: ModuleStoreDeps): ModuleStore {
@@ -56,6 +60,8 @@ export function createModuleStore(deps: ModuleStoreDeps): ModuleStore {
   const transfers = createSlots(limits.moduleTransfersMax, "transfers of modules");
   const pulls = new Map<string, Promise<HeldModule>>();
   const pushes = new Map<string, Promise<void>>();
+  /** Grows, so that not everybody is sent to the same peer. */
+  let turn = 0;
 
   const keep = (module: HeldModule): HeldModule => {
     cache.put(module);
@@ -72,7 +78,7 @@ export function createModuleStore(deps: ModuleStoreDeps): ModuleStore {
 
   async function pull(digest: string): Promise<HeldModule> {
     const doing = `Cannot pull module ${digest}`;
-    for (const nodeId of holdersOf(digest, deps)) {
+    for (const { nodeId } of holdersOf(digest, deps)) {
       try {
         const collector = createModuleCollector(`module ${digest}`, limits.moduleMaxBytes);
         const options = { timeoutMs: limits.startTimeoutMs };
@@ -148,6 +154,16 @@ export function createModuleStore(deps: ModuleStoreDeps): ModuleStore {
         }
         return collector.finish(wanted);
       }),
+    peers(digest, nodeId) {
+      if (deps.fleet.node(nodeId)?.fold.announced.info.moduleDigests.includes(digest) === true) return [];
+      const addresses: string[] = [];
+      for (const { fold } of holdersOf(digest, deps)) {
+        if (addresses.length === PEERS_MAX) break;
+        if (fold.announced.info.address !== "") addresses.push(fold.announced.info.address);
+      }
+      const first = addresses.length === 0 ? 0 : turn++ % addresses.length;
+      return [...addresses.slice(first), ...addresses.slice(0, first)];
+    },
     // Many instances of one module start at once: the first brings it, the others wait for that.
     deliver: (digest, nodeId, call) => once(pushes, `${nodeId}/${digest}`, () => push(digest, nodeId, call)),
   };
@@ -162,13 +178,11 @@ function resolved(module: HeldModule): ResolvedModule {
 }
 
 /** The nodes that say that they hold the module. */
-function holdersOf(digest: string, deps: ModuleStoreDeps): readonly string[] {
-  const holders: string[] = [];
+function* holdersOf(digest: string, deps: ModuleStoreDeps): Generator<HeldNode> {
   for (const node of deps.fleet.nodes()) {
     const holds = node.fold.announced.info.moduleDigests.includes(digest);
-    if (holds && isHeard(node, deps.clock.steadyMs(), deps.silence)) holders.push(node.nodeId);
+    if (holds && isHeard(node, deps.clock.steadyMs(), deps.silence)) yield node;
   }
-  return holders;
 }
 
 async function once<T>(underWay: Map<string, Promise<T>>, key: string, start: () => Promise<T>): Promise<T> {

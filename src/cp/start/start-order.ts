@@ -112,8 +112,10 @@ async function send(
   call: CallOptions,
 ): Promise<StartOutcome> {
   const doing = `Cannot start instance "${instanceId}"`;
+  const modulePeers = [...deps.modules.peers(spec.moduleDigest, nodeId)];
+  const request = { instanceId, generation, spec, witnessNodeId, modulePeers };
   const { instance, alreadyStarted } = await deps.agents.order(nodeId, doing, (agent) =>
-    agent.startInstance({ instanceId, generation, spec, witnessNodeId }, { ...call, timeoutMs: deps.startTimeoutMs }),
+    agent.startInstance(request, { ...call, timeoutMs: deps.startTimeoutMs }),
   );
   if (!instance)
     throw fault(Reason.INTERNAL, `${doing}: node "${nodeId}" answered without an instance`, { subject: nodeId });
