@@ -4,6 +4,9 @@ import type { GuestHost, GuestStart } from "../runtime/runtime.ts";
 import type { GuestRights } from "./guest-rights.ts";
 import type { InstanceRecord } from "./instance-record.ts";
 
+/** What every program is told of its own name: instances come and go under other names, or none. */
+const PROGRAM_NAME = "main";
+
 /** The start order of the runtime. Throws what `GuestRights.of` throws: a folder may have gone since it was granted. */
 export function guestStartFrom(
   record: InstanceRecord,
@@ -18,7 +21,7 @@ export function guestStartFrom(
     id,
     digest: spec.moduleDigest,
     readModule: () => deps.readModule(spec.moduleDigest),
-    args: spec.args,
+    args: [PROGRAM_NAME, ...spec.args],
     stdin: spec.stdin,
     config: spec.config,
     rights: deps.rights.of(record),

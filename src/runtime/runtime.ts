@@ -75,6 +75,7 @@ export type GuestStart = {
   readonly digest: string;
   /** The module's bytes, asked for only when the compiled form is not cached. */
   readonly readModule: () => Promise<Uint8Array>;
+  /** Command line, beginning with the program's own name, as programs expect it. */
   readonly args: readonly string[];
   /** All of standard input; then end of file. */
   readonly stdin: Uint8Array;

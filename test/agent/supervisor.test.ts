@@ -43,7 +43,7 @@ describe("starting an instance", () => {
     );
     expect(node.runtime.guests[0]?.start).toMatchObject({
       id: idOf("a"),
-      args: ["x"],
+      args: ["main", "x"],
       rights: { folders: [], env: { K: "V" } },
       stdin: new Uint8Array([7]),
       limits: { callTimeoutMs: 5 },

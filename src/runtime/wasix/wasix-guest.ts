@@ -49,7 +49,8 @@ export async function startWasixGuest(start: GuestStart, module: Uint8Array, dep
   const guest = new WasixGuest(start, deps, {
     sdkUrl: (deps.sdkEntry ?? sdkEntry)(),
     program,
-    args: start.args,
+    // The SDK puts the name of its own before them.
+    args: start.args.slice(1),
     env: { ...start.rights.env },
     stdin: start.stdin,
     threadsMax: WASIX_THREADS_MAX,

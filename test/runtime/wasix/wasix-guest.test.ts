@@ -27,7 +27,7 @@ describe("a WASIX program", () => {
   it("gets its arguments, its environment and its input, writes live, and exits with its code", async () => {
     const stdin = Buffer.from("line one\nline two\n".repeat(10_000));
     const guest = await start(programs.TELLS_ALL, {
-      args: ["one", "zwei"],
+      args: ["main", "one", "zwei"],
       stdin,
       rights: { folders: [], env: { COLOUR: "blue" } },
     });
