@@ -1,6 +1,6 @@
 /** The error vocabulary: one typed reason per failure, and the one place that maps reasons to Connect codes. */
-import { Code } from "@connectrpc/connect";
-import { Reason, ReasonSchema } from "./gen/wasmatrix/v1/error_pb.ts";
+import type { Code } from "@connectrpc/connect";
+import { Reason } from "./gen/reason.ts";
 
 export { Reason };
 
@@ -46,63 +46,87 @@ export function isFault(error: unknown, reason?: Reason): error is Fault {
 
 /** The reason's name without its prefix, such as `MODULE_NOT_WASM`; `UNSPECIFIED` for one that is newer than this program. */
 export function reasonName(reason: Reason): string {
-  return ReasonSchema.value[reason]?.localName ?? "UNSPECIFIED";
+  return NAMES.get(reason) ?? "UNSPECIFIED";
 }
 
 /** The Connect code of a reason; a value newer than this program is `unknown`. */
 export function codeFromReason(reason: Reason): Code {
-  return CODES[reason] ?? Code.Unknown;
+  return CODES[reason] ?? CODE.Unknown;
 }
+
+const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(Reason).map(([name, value]) => [value, name]));
+
+/**
+ * Connect's codes by number. Not imported as values: every guest's thread loads this file, and connect with it would be most of
+ * its boot. The test "codes are connect's own" holds them equal.
+ */
+const CODE = {
+  Canceled: 1,
+  Unknown: 2,
+  InvalidArgument: 3,
+  DeadlineExceeded: 4,
+  NotFound: 5,
+  AlreadyExists: 6,
+  PermissionDenied: 7,
+  ResourceExhausted: 8,
+  FailedPrecondition: 9,
+  Aborted: 10,
+  Unimplemented: 12,
+  Internal: 13,
+  Unavailable: 14,
+  Unauthenticated: 16,
+} as const satisfies Partial<Record<keyof typeof Code, Code>>;
 
 /** By what the caller should do about it (the table in the proto file). A new reason does not compile until it has a code. */
 const CODES: Readonly<Record<Reason, Code>> = {
-  [Reason.UNSPECIFIED]: Code.Unknown,
-  [Reason.INVALID_REQUEST]: Code.InvalidArgument,
-  [Reason.MODULE_NOT_WASM]: Code.InvalidArgument,
-  [Reason.MODULE_MALFORMED]: Code.InvalidArgument,
-  [Reason.MODULE_KIND_UNSUPPORTED]: Code.FailedPrecondition,
-  [Reason.MODULE_TOO_LARGE]: Code.ResourceExhausted,
-  [Reason.MODULE_IMPORT_UNKNOWN]: Code.FailedPrecondition,
-  [Reason.MODULE_NOT_FOUND]: Code.NotFound,
-  [Reason.MODULE_UNREACHABLE]: Code.FailedPrecondition,
-  [Reason.MODULE_DIGEST_MISMATCH]: Code.FailedPrecondition,
-  [Reason.INSTANCE_NOT_FOUND]: Code.NotFound,
-  [Reason.INSTANCE_AMBIGUOUS]: Code.InvalidArgument,
-  [Reason.INSTANCE_NAME_TAKEN]: Code.AlreadyExists,
-  [Reason.INSTANCE_NOT_RUNNING]: Code.FailedPrecondition,
-  [Reason.PERMISSION_INVALID]: Code.InvalidArgument,
-  [Reason.FUNCTION_NOT_FOUND]: Code.NotFound,
-  [Reason.ARGUMENT_INVALID]: Code.InvalidArgument,
-  [Reason.GUEST_TRAPPED]: Code.Aborted,
-  [Reason.CALL_TIMED_OUT]: Code.DeadlineExceeded,
-  [Reason.CALL_QUEUE_FULL]: Code.ResourceExhausted,
-  [Reason.BODY_TOO_LARGE]: Code.ResourceExhausted,
-  [Reason.LIMIT_INVALID]: Code.InvalidArgument,
-  [Reason.NODE_AT_CAPACITY]: Code.ResourceExhausted,
-  [Reason.NO_NODE_FITS]: Code.FailedPrecondition,
-  [Reason.NODE_NOT_FOUND]: Code.NotFound,
-  [Reason.NODE_UNREACHABLE]: Code.Unavailable,
-  [Reason.PROVIDER_NOT_FOUND]: Code.NotFound,
-  [Reason.PROVIDER_STOPPED]: Code.FailedPrecondition,
-  [Reason.PROVIDER_UNAVAILABLE]: Code.Unavailable,
-  [Reason.PROVIDER_LIMIT]: Code.ResourceExhausted,
-  [Reason.CAPABILITY_DENIED]: Code.PermissionDenied,
-  [Reason.PROTOCOL_VERSION_UNSUPPORTED]: Code.FailedPrecondition,
-  [Reason.UNAUTHENTICATED]: Code.Unauthenticated,
-  [Reason.IDEMPOTENCY_CONFLICT]: Code.AlreadyExists,
-  [Reason.CURSOR_INVALID]: Code.InvalidArgument,
-  [Reason.SHUTTING_DOWN]: Code.Unavailable,
-  [Reason.NAME_NOT_SERVED]: Code.NotFound,
-  [Reason.TOO_MANY_REQUESTS]: Code.ResourceExhausted,
-  [Reason.CANCELED]: Code.Canceled,
-  [Reason.START_TIMED_OUT]: Code.DeadlineExceeded,
-  [Reason.INTERNAL]: Code.Internal,
-  [Reason.UNIMPLEMENTED]: Code.Unimplemented,
-  [Reason.NOT_SHARED]: Code.FailedPrecondition,
-  [Reason.DELIVERY_FAILED]: Code.Aborted,
-  [Reason.DISCOVERY_UNAVAILABLE]: Code.Unavailable,
-  [Reason.GENERATION_SUPERSEDED]: Code.Aborted,
-  [Reason.NODE_CORDONED]: Code.FailedPrecondition,
-  [Reason.NO_WITNESS]: Code.FailedPrecondition,
-  [Reason.REBUILDING]: Code.Unavailable,
+  [Reason.UNSPECIFIED]: CODE.Unknown,
+  [Reason.INVALID_REQUEST]: CODE.InvalidArgument,
+  [Reason.MODULE_NOT_WASM]: CODE.InvalidArgument,
+  [Reason.MODULE_MALFORMED]: CODE.InvalidArgument,
+  [Reason.MODULE_KIND_UNSUPPORTED]: CODE.FailedPrecondition,
+  [Reason.MODULE_TOO_LARGE]: CODE.ResourceExhausted,
+  [Reason.MODULE_IMPORT_UNKNOWN]: CODE.FailedPrecondition,
+  [Reason.MODULE_NOT_FOUND]: CODE.NotFound,
+  [Reason.MODULE_UNREACHABLE]: CODE.FailedPrecondition,
+  [Reason.MODULE_DIGEST_MISMATCH]: CODE.FailedPrecondition,
+  [Reason.INSTANCE_NOT_FOUND]: CODE.NotFound,
+  [Reason.INSTANCE_AMBIGUOUS]: CODE.InvalidArgument,
+  [Reason.INSTANCE_NAME_TAKEN]: CODE.AlreadyExists,
+  [Reason.INSTANCE_NOT_RUNNING]: CODE.FailedPrecondition,
+  [Reason.PERMISSION_INVALID]: CODE.InvalidArgument,
+  [Reason.FUNCTION_NOT_FOUND]: CODE.NotFound,
+  [Reason.ARGUMENT_INVALID]: CODE.InvalidArgument,
+  [Reason.GUEST_TRAPPED]: CODE.Aborted,
+  [Reason.CALL_TIMED_OUT]: CODE.DeadlineExceeded,
+  [Reason.CALL_QUEUE_FULL]: CODE.ResourceExhausted,
+  [Reason.BODY_TOO_LARGE]: CODE.ResourceExhausted,
+  [Reason.LIMIT_INVALID]: CODE.InvalidArgument,
+  [Reason.NODE_AT_CAPACITY]: CODE.ResourceExhausted,
+  [Reason.NO_NODE_FITS]: CODE.FailedPrecondition,
+  [Reason.NODE_NOT_FOUND]: CODE.NotFound,
+  [Reason.NODE_UNREACHABLE]: CODE.Unavailable,
+  [Reason.PROVIDER_NOT_FOUND]: CODE.NotFound,
+  [Reason.PROVIDER_STOPPED]: CODE.FailedPrecondition,
+  [Reason.PROVIDER_UNAVAILABLE]: CODE.Unavailable,
+  [Reason.PROVIDER_LIMIT]: CODE.ResourceExhausted,
+  [Reason.CAPABILITY_DENIED]: CODE.PermissionDenied,
+  [Reason.PROTOCOL_VERSION_UNSUPPORTED]: CODE.FailedPrecondition,
+  [Reason.UNAUTHENTICATED]: CODE.Unauthenticated,
+  [Reason.IDEMPOTENCY_CONFLICT]: CODE.AlreadyExists,
+  [Reason.CURSOR_INVALID]: CODE.InvalidArgument,
+  [Reason.SHUTTING_DOWN]: CODE.Unavailable,
+  [Reason.NAME_NOT_SERVED]: CODE.NotFound,
+  [Reason.TOO_MANY_REQUESTS]: CODE.ResourceExhausted,
+  [Reason.CANCELED]: CODE.Canceled,
+  [Reason.START_TIMED_OUT]: CODE.DeadlineExceeded,
+  [Reason.INTERNAL]: CODE.Internal,
+  [Reason.UNIMPLEMENTED]: CODE.Unimplemented,
+  [Reason.NOT_SHARED]: CODE.FailedPrecondition,
+  [Reason.DELIVERY_FAILED]: CODE.Aborted,
+  [Reason.DISCOVERY_UNAVAILABLE]: CODE.Unavailable,
+  [Reason.GENERATION_SUPERSEDED]: CODE.Aborted,
+  [Reason.NODE_CORDONED]: CODE.FailedPrecondition,
+  [Reason.NO_WITNESS]: CODE.FailedPrecondition,
+  [Reason.REBUILDING]: CODE.Unavailable,
+  [Reason.CALL_INTERRUPTED]: CODE.Unavailable,
 };

@@ -23,6 +23,7 @@ const STATUSES: ReadonlyMap<Reason, number> = new Map([
   [Reason.CALL_QUEUE_FULL, 503],
   [Reason.NODE_UNREACHABLE, 503],
   [Reason.TOO_MANY_REQUESTS, 503],
+  [Reason.CALL_INTERRUPTED, 503],
   [Reason.SHUTTING_DOWN, 503],
   [Reason.CALL_TIMED_OUT, 504],
 ]);

@@ -63,7 +63,7 @@ export function callNotBegun(id: string, limits: GuestLimits): Fault {
 /** What a caller is told whose call had begun when its thread was ended because of another guest, or failed. */
 export function interrupted(id: string): Fault {
   return fault(
-    Reason.GUEST_TRAPPED,
+    Reason.CALL_INTERRUPTED,
     `Cannot finish call of instance "${id}": its thread was ended because of another instance, and the call had begun`,
     { subject: id },
   );
