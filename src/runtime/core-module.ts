@@ -56,6 +56,13 @@ const VALUE_TYPES: Readonly<Record<number, ValueType>> = {
  * be bounded. Bodies are not looked at: the engine validates them.
  */
 export function coreModuleFromBytes(bytes: Uint8Array): CoreModule {
+  const { imports, exports } = readOutside(bytes);
+  return { imports, exports };
+}
+
+function readOutside(
+  bytes: Uint8Array,
+): CoreModule & { readonly types: readonly FunctionType[]; readonly functionTypes: readonly number[] } {
   const types: FunctionType[] = [];
   const functionTypes: number[] = [];
   const imports: CoreImport[] = [];
@@ -72,7 +79,17 @@ export function coreModuleFromBytes(bytes: Uint8Array): CoreModule {
     if (section.id === SECTION.export)
       for (const item of reader.vector(() => readExport(reader, functionTypes, types))) exports.push(item);
   }
-  return { imports, exports };
+  return { imports, exports, types, functionTypes };
+}
+
+/** What the code of a module refers to: its types, and the type of each function, imported ones first. Throws as `coreModuleFromBytes` does. */
+export function codeTypesFromBytes(bytes: Uint8Array): {
+  readonly types: readonly FunctionType[];
+  readonly functionTypes: readonly number[];
+  readonly importedCount: number;
+} {
+  const { types, functionTypes, imports } = readOutside(bytes);
+  return { types, functionTypes, importedCount: imports.filter(({ kind }) => kind === "function").length };
 }
 
 /** How much of what all modules of a process share the engine takes for a module. */

@@ -4,6 +4,7 @@ import { fault, Reason } from "../fault.ts";
 import type { ComponentCache } from "./component-cache.ts";
 import type { ComponentCompiler } from "./component-compiler.ts";
 import type { PlannedComponent } from "./component/plan-from-bytes.ts";
+import { assertCompilable } from "./code-cost.ts";
 import { coreModuleFromBytes } from "./core-module.ts";
 import { engineAccount } from "./engine-account.ts";
 import { capGrowth, initialSizes, PAGE_BYTES, sharedMemoryPages, sharedTableEntries } from "./growth-cap.ts";
@@ -67,7 +68,10 @@ export function createProgramStore({
     await assertDigest(bytes, digest);
     if (layerFromHeader(bytes) === "component") return compileComponent(await plan(digest, bytes), pagesMax);
     const { kind, format } = shapeFromBytes(bytes);
-    if (format === "wasix") return { host: "wasix", module: bytes };
+    if (format === "wasix") {
+      await assertCompilable(bytes);
+      return { host: "wasix", module: bytes };
+    }
     const [module] = await compileCapped([{ bytes, uses: 1 }], pagesMax);
     if (module === undefined) throw malformed("it has no code");
     return {
@@ -124,6 +128,7 @@ export function createProgramStore({
 
 /** Compiles core code off this thread, without any cap; the engine's complaint becomes `MODULE_MALFORMED`. Throws what `EngineAccount.charge` throws. */
 export async function compileCore(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
+  await assertCompilable(bytes);
   const charge = engineAccount.charge(bytes);
   try {
     const compiled = await WebAssembly.compile(bytes);

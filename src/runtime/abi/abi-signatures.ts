@@ -53,7 +53,7 @@ export const CORE_ABI_SIGNATURES: Readonly<Record<string, AbiSignature>> = {
   http_response_headers: immediate(["out headers"]),
   result_read: immediate(["i32 offset", "out rest"]),
   last_error: immediate(["out message"]),
-  log: immediate(["i32 level", "text message"]),
+  log: { ...waiting("", ["i32 level", "text message"]), permission: undefined },
   config_get: immediate(["text key", "out value"]),
   env_get: immediate(["text name", "out value"]),
   clock_ms: { ...immediate([]), result: "i64" },

@@ -23,8 +23,8 @@ export const LOCAL_FUNCTIONS: Readonly<Record<string, AbiFunction>> = {
     const [number, message] = [call.u32(), call.text()];
     const level = LEVELS[number];
     if (level === undefined) throw invalid(`Cannot log: there is no level ${number} (0 is trace, 5 critical)`);
-    state.line.log(level, "", message);
-    return 0;
+    const waiting = state.line.log(level, "", message);
+    return waiting === undefined ? 0 : waiting.then(() => 0);
   },
   config_get(state, call) {
     const [key, out] = [call.text(), call.out()];

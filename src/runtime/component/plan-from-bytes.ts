@@ -46,6 +46,7 @@ export function planFromBytes(bytes: Uint8Array): PlannedComponent {
 function outsidesOf(modules: readonly Uint8Array[]): readonly CoreModule[] {
   const budget = createReadBudget();
   return modules.map((module) => {
+    for (const _section of coreSectionsFromBytes(module)) budget.item();
     budget.bytes(outsideBytes(module));
     assertMemories32(module);
     return coreModuleFromBytes(module);

@@ -107,8 +107,12 @@ export interface GuestLine {
   rights(): LocalRights;
   /** Counts one operation that was checked in this thread against `permission`, such as `fs:read:/srv/data` or `env:HOME`. */
   audit(permission: string, outcome: "used" | "denied"): void;
-  /** A structured line of `wasi:logging`. */
-  log(level: "trace" | "debug" | "info" | "warn" | "error" | "critical", context: string, message: string): void;
+  /** A structured line of `wasi:logging`. A promise for one who logs faster than the agent takes it. */
+  log(
+    level: "trace" | "debug" | "info" | "warn" | "error" | "critical",
+    context: string,
+    message: string,
+  ): void | Promise<void>;
   /** Settles when the monotonic clock has come so far; `cancel` gives it up. */
   sleepUntil(monotonicNs: bigint): { readonly done: Promise<void>; cancel(): void };
   monotonicNowNs(): bigint;

@@ -10,6 +10,7 @@ export function loggingInterfaces(line: GuestLine): HostInterfaces {
         log: (level: Parameters<GuestLine["log"]>[0], context: string, message: string) =>
           line.log(level, context, message),
       },
+      suspending: ["log"],
     },
   };
 }

@@ -82,10 +82,12 @@ export function createGuestAsks(
           host.output(stream, bytes);
           return copy.thread.post({ kind: "outputTaken", copy: copy.number, stream, bytes: windowCost(bytes.length) });
         }
-        case "log":
-          if (measure(message.message.length + message.context.length, 1))
-            host.log(message.level, message.context, message.message);
-          return;
+        case "log": {
+          const length = message.message.length + message.context.length;
+          if (!measure(length, 1)) return;
+          host.log(message.level, message.context, message.message);
+          return copy.thread.post({ kind: "outputTaken", copy: copy.number, stream: "log", bytes: windowCost(length) });
+        }
         case "audit":
           return host.audit(message.permission, message.outcome, message.count);
         case "kv":

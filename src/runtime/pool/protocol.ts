@@ -70,11 +70,11 @@ export type ToThread =
       readonly rights: LocalRights;
       readonly version: number;
     }
-  /** Output that has been taken, as `windowCost` counts. */
+  /** Output that has been taken, as `windowCost` counts; `log`: log lines. */
   | {
       readonly kind: "outputTaken";
       readonly copy: number;
-      readonly stream: "stdout" | "stderr";
+      readonly stream: "stdout" | "stderr" | "log";
       readonly bytes: number;
     }
   | ({ readonly copy: number } & ToCopy);

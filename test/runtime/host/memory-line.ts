@@ -99,7 +99,7 @@ export function memoryLine(options: MemoryLineOptions = {}): MemoryLine {
     },
     rights: options.rights ?? (() => ({ folders: [], env: {} })),
     audit: (permission, outcome) => audits.push(`${outcome} ${permission}`),
-    log: (level, context, message) => logs.push(`${level} [${context}] ${message}`),
+    log: (level, context, message) => void logs.push(`${level} [${context}] ${message}`),
     sleepUntil(instant) {
       const sleep = sleeping.get(instant) ?? Promise.withResolvers<void>();
       if (instant <= nowNs) sleep.resolve();

@@ -4,7 +4,7 @@ import type { LocalRights } from "../../../providers/local-rights.ts";
 import type { MessagingAnswer } from "../../../providers/messaging/messaging.ts";
 import type { Asked, ByteSink, GuestLine } from "../../host/guest-line.ts";
 import { ownedBytes } from "../owned-bytes.ts";
-import { OUTPUT_WINDOW_BYTES, type CopyOrder, type FromThread, type ToCopy } from "../protocol.ts";
+import { OUTPUT_WINDOW_BYTES, windowCost, type CopyOrder, type FromThread, type ToCopy } from "../protocol.ts";
 import { fixedSource } from "./message-source.ts";
 import { createMessageSink, type MessageSink } from "./message-sink.ts";
 import { createOutgoingCall, type OutgoingCall } from "./outgoing-call.ts";
@@ -15,7 +15,7 @@ import { fillRandom, monotonicNowNs, sleepUntil, wallNowNs, type Sleep } from ".
 export interface CopyLine extends GuestLine {
   /** Takes an answer of the agent. */
   accept(message: Extract<ToCopy, { ask: number }>): void;
-  outputTaken(stream: "stdout" | "stderr", bytes: number): void;
+  outputTaken(stream: "stdout" | "stderr" | "log", bytes: number): void;
   /** Takes rights that are not older than those that it has. */
   setRights(rights: LocalRights, version: number): void;
   /** Gives up all that goes on in the name of the copy. */
@@ -41,6 +41,9 @@ export function openCopyLine({ order, outbox, lookForRights }: CopyLineDeps): Co
   let stdin: GuestLine["stdin"] | undefined;
   let { rights, rightsVersion } = order;
   let lastAsk = 0;
+  /** Log lines that the agent has not taken yet, as `windowCost` counts, and who waits until it has. */
+  let logAheadBytes = 0;
+  let logTaken: PromiseWithResolvers<void> | undefined;
 
   function ask<Answer>(message: (ask: number) => FromThread): Promise<Asked<Answer>> {
     lastAsk += 1;
@@ -92,7 +95,15 @@ export function openCopyLine({ order, outbox, lookForRights }: CopyLineDeps): Co
       return rights;
     },
     audit: (permission, outcome) => outbox.audit(copy, permission, outcome),
-    log: (level, context, message) => outbox.postNow({ kind: "log", copy, level, context, message }),
+    log(level, context, message) {
+      const post = (): void => {
+        logAheadBytes += windowCost(context.length + message.length);
+        outbox.postNow({ kind: "log", copy, level, context, message });
+      };
+      if (logAheadBytes < OUTPUT_WINDOW_BYTES) return post();
+      logTaken ??= Promise.withResolvers();
+      return logTaken.promise.then(post);
+    },
     sleepUntil(untilNs) {
       const sleep = sleepUntil(untilNs, () => sleeps.delete(sleep));
       sleeps.add(sleep);
@@ -108,7 +119,13 @@ export function openCopyLine({ order, outbox, lookForRights }: CopyLineDeps): Co
       asked.delete(message.ask);
       settle?.(message.answer as Asked<never>);
     },
-    outputTaken: (stream, bytes) => output[stream]?.taken(bytes),
+    outputTaken(stream, bytes) {
+      if (stream !== "log") return output[stream]?.taken(bytes);
+      logAheadBytes -= bytes;
+      if (logAheadBytes >= OUTPUT_WINDOW_BYTES) return;
+      logTaken?.resolve();
+      logTaken = undefined;
+    },
     setRights(changed, version) {
       if (version < rightsVersion) return;
       rightsVersion = version;

@@ -38,6 +38,9 @@ const TURN_MAX_MS = 5;
 const KNOWN_STRETCHES = 3;
 const KNOWN_MAX_MS = 2;
 
+/** Steps that are done and still in the list; taking each out at once would move all that wait. */
+const DONE_KEPT_MAX = 1_024;
+
 /** What a queue needs of its thread. */
 export type RunQueueDeps = {
   readonly board: ThreadBoard;
@@ -74,7 +77,7 @@ export function createRunQueue({ board, makeOutbox, beforeEach }: RunQueueDeps):
       const nowMs = performance.now();
       awaitTurnEnd();
       turnEndsMs ??= nowMs + TURN_MAX_MS;
-      if (nowMs > turnEndsMs) return;
+      if (nowMs > turnEndsMs) break;
       beforeEach();
       const next = steps[first];
       first += 1;
@@ -84,10 +87,14 @@ export function createRunQueue({ board, makeOutbox, beforeEach }: RunQueueDeps):
       enter(next.occupant, nowMs);
       next.step();
     }
-    if (first === steps.length && first > 0) {
-      steps = [];
-      first = 0;
-    }
+    forgetDone();
+  }
+
+  /** Guests that always have somebody waiting behind them would keep all steps that ever were. */
+  function forgetDone(): void {
+    if (first === 0 || (first < steps.length && first < DONE_KEPT_MAX)) return;
+    steps = steps.slice(first);
+    first = 0;
   }
 
   function enter(occupant: Occupant, nowMs: number): void {
