@@ -41,7 +41,7 @@ import { openSqliteJournal } from "./sqlite-journal.ts";
 export type AgentOptions = {
   /** Holds everything that outlives the process; created if missing. */
   readonly dataDir: string;
-  /** Base URLs; may be empty. Each gets every report. */
+  /** Base URLs. Each gets every report. May be empty, if control planes come by themselves. */
   readonly controlPlanes: readonly string[];
   /** Default 127.0.0.1; anything else needs a token. */
   readonly host?: string;
@@ -103,7 +103,9 @@ export async function serveAgent(options: AgentOptions): Promise<RunningAgent> {
   assertMayBind({ host, token, what: "the agent", hostFlag: "--host" });
   for (const url of options.controlPlanes) assertBaseUrl(url, "control plane");
   if (options.advertise !== undefined) assertBaseUrl(options.advertise, "advertised address");
-  const announce = { host, advertise: options.advertise, controlPlanes: options.controlPlanes };
+  // Control planes that find it through etcd are where etcd is, if not elsewhere.
+  const announcedTo = [...options.controlPlanes, ...(options.etcd?.endpoints ?? [])];
+  const announce = { host, advertise: options.advertise, controlPlanes: announcedTo };
   assertAnnounceable(announce);
 
   /** Undone in reverse order: at the end, or when a later step fails. */

@@ -1,5 +1,4 @@
 /** Errors to what the user sees and what the process ends with. Pure. */
-import { Code } from "@connectrpc/connect";
 import { Fault, isFault, Reason, reasonName } from "../fault.ts";
 import { RemoteFault } from "../rpc/fault-to-connect.ts";
 import { EXIT } from "./exit-code.ts";
@@ -42,29 +41,27 @@ export function failureFromError(error: unknown, requestId: string): Failure {
 /** The exit code that a fault's Connect code stands for. */
 export function exitCodeFromFault(error: Fault): number {
   switch (error.code) {
-    case Code.InvalidArgument:
-    case Code.OutOfRange:
+    case "invalid_argument":
       return EXIT.usage;
-    case Code.NotFound:
+    case "not_found":
       return EXIT.notFound;
-    case Code.PermissionDenied:
-    case Code.Unauthenticated:
-    case Code.FailedPrecondition:
-    case Code.AlreadyExists:
+    case "permission_denied":
+    case "unauthenticated":
+    case "failed_precondition":
+    case "already_exists":
       return EXIT.refused;
-    case Code.Unavailable:
+    case "unavailable":
       return EXIT.unavailable;
-    case Code.DeadlineExceeded:
+    case "deadline_exceeded":
       return EXIT.timeout;
-    case Code.ResourceExhausted:
+    case "resource_exhausted":
       return EXIT.exhausted;
-    case Code.Canceled:
+    case "canceled":
       return EXIT.interrupted;
-    case Code.Aborted:
-    case Code.DataLoss:
-    case Code.Internal:
-    case Code.Unimplemented:
-    case Code.Unknown:
+    case "aborted":
+    case "internal":
+    case "unimplemented":
+    case "unknown":
       return EXIT.failure;
   }
 }
@@ -81,6 +78,8 @@ const HINTS: Readonly<Partial<Record<Reason, string>>> = {
   [Reason.NODE_AT_CAPACITY]: "stop something, or see free room with: wasmatrix nodes",
   [Reason.NO_NODE_FITS]: "see nodes, their state and their room with: wasmatrix nodes",
   [Reason.NODE_NOT_FOUND]: "list nodes with: wasmatrix nodes",
+  [Reason.NO_WITNESS]: "see nodes with: wasmatrix nodes; two are needed for --on-node-loss restart-elsewhere",
+  [Reason.NODE_CORDONED]: "let it take instances again with: wasmatrix nodes uncordon",
   [Reason.CAPABILITY_DENIED]: "see what it may do with: wasmatrix inspect, and grant more with: wasmatrix grant",
   [Reason.NOT_SHARED]:
     "share it where the node is started, with --share-folder or --share-env; see what nodes share with: wasmatrix nodes --json",

@@ -1,6 +1,12 @@
 /** An instance in all detail, for `inspect`. Pure. */
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { IsolationSchema, ReuseSchema, type Instance, type Limits } from "../gen/wasmatrix/v1/instance_pb.ts";
+import {
+  IsolationSchema,
+  OnNodeLossSchema,
+  ReuseSchema,
+  type Instance,
+  type Limits,
+} from "../gen/wasmatrix/v1/instance_pb.ts";
 import { durationText } from "./duration.ts";
 import { wordFromEnum } from "./enum-word.ts";
 import { agoText, endText, kindText, labelsText, restartText, stateText, timeText } from "./instance-text.ts";
@@ -34,6 +40,8 @@ export function detailsOf(instance: Instance, nowMs: number): (readonly [string,
     ["reuse", wordFromEnum(ReuseSchema, instance.reuse) || "instance"],
     ["restart", `${restartText(policy)}${backoff}`],
     ["restarts", String(instance.restartCount)],
+    ["on node loss", wordFromEnum(OnNodeLossSchema, instance.onNodeLoss) || "none"],
+    ["witness", instance.witnessNodeId || "-"],
     ["limits", instance.limits === undefined ? "-" : limitTexts(instance.limits)],
     ["created", since(instance.createTime)],
     ["started", since(instance.startTime)],

@@ -3,7 +3,7 @@ import type { ClientFlags } from "./command-context.ts";
 import { LIMITS, type LimitName, type LimitValues } from "./limit-flags.ts";
 import { permissionFlagsGiven, type PermissionFlags } from "./permissions/permission-flags.ts";
 import type { RestartChoice } from "./restart-flag.ts";
-import type { IsolationWord, ReuseWord, RunOrder } from "./run-order.ts";
+import type { IsolationWord, NodeLossWord, ReuseWord, RunOrder } from "./run-order.ts";
 
 /** The flags of `run`, understood. */
 export type RunFlags = ClientFlags &
@@ -22,6 +22,8 @@ export type RunFlags = ClientFlags &
     readonly timeout?: number;
     readonly isolation?: IsolationWord;
     readonly reuse?: ReuseWord;
+    readonly onNodeLoss?: NodeLossWord;
+    readonly dryRun?: boolean;
     readonly count?: number;
     readonly wait?: boolean;
     readonly node?: string;
@@ -52,6 +54,7 @@ export function orderFromFlags(
     backoffMs: flags.backoff,
     isolation: flags.isolation,
     reuse: flags.reuse,
+    onNodeLoss: flags.onNodeLoss,
     count: flags.count,
     node: flags.node,
     nodeLabels: flags.nodeLabel,

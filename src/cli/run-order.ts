@@ -16,6 +16,12 @@ export const ISOLATION_WORDS: readonly IsolationWord[] = ["shared", "dedicated"]
 /** Every `ReuseWord`. */
 export const REUSE_WORDS: readonly ReuseWord[] = ["instance", "none"];
 
+/** What becomes of an instance whose node is lost. */
+export type NodeLossWord = "none" | "restart-elsewhere";
+
+/** Every `NodeLossWord`. */
+export const NODE_LOSS_WORDS: readonly NodeLossWord[] = ["none", "restart-elsewhere"];
+
 /** Instances that one `run` starts at most. */
 export const COUNT_MAX = 10_000;
 
@@ -38,6 +44,7 @@ export type RunOrder = {
   readonly backoffMs?: number | undefined;
   readonly isolation?: IsolationWord | undefined;
   readonly reuse?: ReuseWord | undefined;
+  readonly onNodeLoss?: NodeLossWord | undefined;
   readonly count?: number | undefined;
   readonly node?: string | undefined;
   readonly nodeLabels?: Texts | undefined;
@@ -67,6 +74,7 @@ export function mergedOrder(manifest: RunOrder, flags: RunOrder): RunOrder {
     backoffMs: flags.backoffMs ?? manifest.backoffMs,
     isolation: flags.isolation ?? manifest.isolation,
     reuse: flags.reuse ?? manifest.reuse,
+    onNodeLoss: flags.onNodeLoss ?? manifest.onNodeLoss,
     count: flags.count ?? manifest.count,
     node: flags.node ?? manifest.node,
     nodeLabels: { ...manifest.nodeLabels, ...flags.nodeLabels },

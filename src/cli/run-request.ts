@@ -2,20 +2,28 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { StartInstanceRequestSchema, type StartInstanceRequest } from "../gen/wasmatrix/v1/control_plane_pb.ts";
-import { Isolation, RestartMode, Reuse } from "../gen/wasmatrix/v1/instance_pb.ts";
+import { Isolation, OnNodeLoss, RestartMode, Reuse } from "../gen/wasmatrix/v1/instance_pb.ts";
 import { protoFromLimitValues } from "./limit-flags.ts";
 import { assignmentsFromRules } from "./permissions/assignment-plan.ts";
 import type { RestartChoice } from "./restart-flag.ts";
-import type { IsolationWord, ReuseWord, RunOrder } from "./run-order.ts";
+import type { IsolationWord, NodeLossWord, ReuseWord, RunOrder } from "./run-order.ts";
+
+/** Under which key an instance is asked for. */
+export type RequestKey = {
+  readonly idempotencyKey: string;
+  /** True if it may have been asked for with this key before, by another run of the program. */
+  readonly isOld: boolean;
+};
 
 /** The request for one instance, without its module. */
 export function requestFromOrder(
   order: RunOrder,
   stdin: Uint8Array<ArrayBuffer>,
-  idempotencyKey: string,
+  { idempotencyKey, isOld }: RequestKey,
 ): StartInstanceRequest {
   return create(StartInstanceRequestSchema, {
     idempotencyKey,
+    attempt: isOld ? 1 : 0,
     uniqueName: order.unique === true,
     nodeId: order.node ?? "",
     nodeLabels: { ...order.nodeLabels },
@@ -35,6 +43,7 @@ export function requestFromOrder(
       limits: protoFromLimitValues(order.limits ?? {}),
       isolation: order.isolation === undefined ? Isolation.UNSPECIFIED : ISOLATIONS[order.isolation],
       reuse: order.reuse === undefined ? Reuse.UNSPECIFIED : REUSES[order.reuse],
+      onNodeLoss: order.onNodeLoss === undefined ? OnNodeLoss.UNSPECIFIED : NODE_LOSSES[order.onNodeLoss],
     },
   });
 }
@@ -51,6 +60,11 @@ const ISOLATIONS: Readonly<Record<IsolationWord, Isolation>> = {
 };
 
 const REUSES: Readonly<Record<ReuseWord, Reuse>> = { instance: Reuse.INSTANCE, none: Reuse.NONE };
+
+const NODE_LOSSES: Readonly<Record<NodeLossWord, OnNodeLoss>> = {
+  none: OnNodeLoss.NONE,
+  "restart-elsewhere": OnNodeLoss.RESTART_ELSEWHERE,
+};
 
 /** The keys of `count` instances: the given one itself, or for several, the key with a number. */
 export function idempotencyKeys(key: string, count: number): string[] {

@@ -43,7 +43,10 @@ export async function startAndWait(context: CommandContext, order: SettledOrder,
   // Always a key of our own, so that a request that got lost on the way can be made again.
   const key = flags.idempotencyKey ?? io.entropy.hex(16);
   const keys = idempotencyKeys(key, order.count ?? 1);
-  const act = async (one: string): Promise<Instance> => answered(await start(requestFromOrder(order, stdin, one)));
+  // With a key that was given, an earlier run may have started it; whoever made one up here knows that nobody did.
+  const isOld = flags.idempotencyKey !== undefined;
+  const act = async (idempotencyKey: string): Promise<Instance> =>
+    answered(await start(requestFromOrder(order, stdin, { idempotencyKey, isOld })));
   const settled = await settleEach(keys, { atOnce: STARTS_AT_ONCE, act });
   const started = settled.flatMap((one) => (one.kind === "done" ? [one.value] : []));
   if (io.signal.aborted) {
@@ -59,7 +62,8 @@ export async function startAndWait(context: CommandContext, order: SettledOrder,
   await finish(context, { settled, ended, isAwaited: flags.wait === true });
 }
 
-async function readStdin(io: CliIo, from: string | undefined): Promise<Uint8Array<ArrayBuffer>> {
+/** What --stdin names, whole; empty without it. */
+export async function readStdin(io: CliIo, from: string | undefined): Promise<Uint8Array<ArrayBuffer>> {
   if (from === undefined) return new Uint8Array();
   const options = {
     what: "standard input",

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { Isolation, RestartMode, Reuse } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
+import { Isolation, OnNodeLoss, RestartMode, Reuse } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
 import { orderFromFlags, type RunFlags } from "../../src/cli/run-flags.ts";
-import { assertRunOrder, mergedOrder } from "../../src/cli/run-order.ts";
+import { assertRunOrder, mergedOrder, NODE_LOSS_WORDS } from "../../src/cli/run-order.ts";
 import { requestFromOrder } from "../../src/cli/run-request.ts";
 import { ruleOf } from "../../src/cli/permissions/permission-rule.ts";
 import { UsageError } from "../../src/cli/usage-error.ts";
@@ -64,12 +64,24 @@ describe("flags on top of a manifest", () => {
   });
 });
 
+const KEY = { idempotencyKey: "k", isOld: false };
+
 describe("an order's request", () => {
+  test("says whether its key may have been used before", () => {
+    expect(requestFromOrder({}, NOTHING, KEY)).toMatchObject({ idempotencyKey: "k", attempt: 0 });
+    expect(requestFromOrder({}, NOTHING, { ...KEY, isOld: true }).attempt).toBe(1);
+  });
+
+  test("says what becomes of it when its node is lost", () => {
+    const losses = NODE_LOSS_WORDS.map((onNodeLoss) => requestFromOrder({ onNodeLoss }, NOTHING, KEY).spec?.onNodeLoss);
+    expect(losses).toEqual([OnNodeLoss.NONE, OnNodeLoss.RESTART_ELSEWHERE]);
+  });
+
   test("says isolation, reuse, config and limits", () => {
     const request = requestFromOrder(
       { isolation: "dedicated", reuse: "none", config: { a: "1" }, limits: { concurrentCalls: 4, openHandles: 5 } },
       NOTHING,
-      "k",
+      KEY,
     );
     expect(request.spec).toMatchObject({
       isolation: Isolation.DEDICATED,
@@ -80,7 +92,8 @@ describe("an order's request", () => {
   });
 
   test("leaves what is not said to the defaults", () => {
-    expect(requestFromOrder({}, NOTHING, "k").spec).toMatchObject({
+    expect(requestFromOrder({}, NOTHING, KEY).spec).toMatchObject({
+      onNodeLoss: OnNodeLoss.UNSPECIFIED,
       isolation: Isolation.UNSPECIFIED,
       reuse: Reuse.UNSPECIFIED,
       assignments: [],

@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { baseUrlFromText } from "../address.ts";
 import { addExamples, parsedFlag, repeatedFlag, type CommandContext, type CommandModule } from "../command-context.ts";
+import { addEtcdFlags, etcdOptionsFromFlags, type EtcdFlags } from "../etcd-flags.ts";
 import { lineText } from "../json-output.ts";
 import { withKeyValue } from "../key-value-flag.ts";
 import {
@@ -17,8 +18,10 @@ import { UsageError } from "../usage-error.ts";
 import { portFromText } from "../whole-number.ts";
 
 type AgentFlags = ServingFlags &
-  NodeFlags & {
+  NodeFlags &
+  EtcdFlags & {
     readonly controlPlane?: readonly string[];
+    readonly listed?: boolean;
     readonly data: string;
     readonly port?: number;
     readonly ingressPort?: number;
@@ -33,7 +36,8 @@ export const define: CommandModule["define"] = (command, context) => {
     .description(
       "Start a node agent, which runs instances on this machine and reports them. What it was told to run is kept in its data folder and resumed. Ctrl-C stops it in order.",
     )
-    .addOption(repeatedFlag("--control-plane <url>", "control plane that it reports to; at least one", baseUrlFromText))
+    .addOption(repeatedFlag("--control-plane <url>", "control plane that it reports to", baseUrlFromText))
+    .option("--listed", "control planes come to it by themselves, because it is in their --agents list")
     .option("--data <folder>", "where journal, key-value data and modules are kept", "./.wasmatrix")
     .addOption(parsedFlag("--port <port>", "port of its API; 0 for any (default 7421)", portFromText))
     .addOption(
@@ -48,7 +52,8 @@ export const define: CommandModule["define"] = (command, context) => {
     )
     .option("--node-id <id>", "name of the node (default: kept in the data folder)")
     .addOption(parsedFlag("--label <key=value>", "label of the node, for placement (repeatable)", withKeyValue));
-  addNodeFlags(command, { workDir: context.io.workDir, sharedByDefault: "none" }).optionsGroup("Serving:");
+  addNodeFlags(command, { workDir: context.io.workDir, sharedByDefault: "none" });
+  addEtcdFlags(command, "where it makes itself known to control planes").optionsGroup("Serving:");
   addServingFlags(command, "info").action(async (flags: AgentFlags) => serve(context, flags));
   addExamples(command, [
     ["agent --control-plane http://127.0.0.1:7420", "on the machine of the control plane"],
@@ -61,16 +66,23 @@ export const define: CommandModule["define"] = (command, context) => {
       "agent --control-plane http://127.0.0.1:7420 --share-folder /srv/data --share-env LANG,TZ",
       "with a folder and variables that instances may be granted",
     ],
+    ["agent --etcd http://etcd-1:2379 --host 10.0.0.7", "found by control planes through etcd"],
   ]);
 };
 
 async function serve(context: CommandContext, flags: AgentFlags): Promise<void> {
   const { io } = context;
   const controlPlanes = flags.controlPlane ?? [];
-  if (controlPlanes.length === 0)
+  const etcd = await etcdOptionsFromFlags(io, flags);
+  if (controlPlanes.length === 0 && etcd === undefined && flags.listed !== true)
     throw new UsageError(
       "Cannot start an agent: it is not said which control plane it belongs to",
-      "say it with --control-plane http://127.0.0.1:7420",
+      "say it with --control-plane http://127.0.0.1:7420, or with --etcd; or add --listed if control planes have it in their --agents list",
+    );
+  if (flags.listed === true && flags.advertise === undefined && /^(0\.0\.0\.0|\[?::\]?)$/.test(flags.host ?? ""))
+    throw new UsageError(
+      `Cannot use --listed with --host ${flags.host ?? ""}: that is no address by which control planes reach it`,
+      "add --advertise with the URL that stands in their list",
     );
   const dataDir = resolve(flags.data);
   const token = servingToken(io, flags);
@@ -88,6 +100,7 @@ async function serve(context: CommandContext, flags: AgentFlags): Promise<void> 
     ...(flags.ingressPort === undefined ? {} : { ingressPort: flags.ingressPort }),
     ...(flags.advertise === undefined ? {} : { advertise: flags.advertise }),
     ...(token === undefined ? {} : { token }),
+    ...(etcd === undefined ? {} : { etcd }),
     ...(flags.nodeId === undefined ? {} : { nodeId: flags.nodeId }),
     ...(flags.label === undefined ? {} : { labels: { ...flags.label } }),
     ...agentOptionsFromFlags(flags, []),

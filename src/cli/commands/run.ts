@@ -5,12 +5,13 @@ import { durationMsFromText } from "../duration.ts";
 import { withKeyValue } from "../key-value-flag.ts";
 import { addLimitFlags, limitReader } from "../limit-flags.ts";
 import { settleOrder } from "../manifest/settle-order.ts";
+import { explainStart } from "../explain-start.ts";
 import { digestFromText } from "../module-choice.ts";
 import { allowAllText } from "../permissions/allow-all.ts";
 import { addPermissionFlags } from "../permissions/permission-flags.ts";
 import { restartFromText } from "../restart-flag.ts";
 import type { RunFlags } from "../run-flags.ts";
-import { COUNT_MAX, ISOLATION_WORDS, REUSE_WORDS } from "../run-order.ts";
+import { COUNT_MAX, ISOLATION_WORDS, NODE_LOSS_WORDS, REUSE_WORDS } from "../run-order.ts";
 import { startAndWait } from "../start-and-wait.ts";
 import { wholeNumberFromText } from "../whole-number.ts";
 
@@ -67,17 +68,24 @@ export const define: CommandModule["define"] = (command, context) => {
         durationMsFromText,
       ),
     )
+    .addOption(
+      new Option(
+        "--on-node-loss <what>",
+        "when its node is lost: nothing, or a start on another node (default none)",
+      ).choices(NODE_LOSS_WORDS),
+    )
     .optionsGroup("Where and how many:")
     .addOption(parsedFlag("--count <n>", "start so many", wholeNumberFromText(1, COUNT_MAX)))
     .option("--node <node>", "only on this node")
     .addOption(parsedFlag("--node-label <key=value>", "only on nodes with this label (repeatable)", withKeyValue))
+    .option("--dry-run", "show how each node is judged, and start nothing")
     .option("--wait", "wait until it runs, or for a command until it has ended")
     .option("--idempotency-key <key>", "started again with the same key, it is the same instance")
     .optionsGroup("Output:");
   addClientFlags(command).action(async (module: string | undefined, flags: RunFlags) => {
     const order = await settleOrder(context.io, module, flags);
     if (flags.allowAll === true) await context.io.stderr.write(allowAllText());
-    await startAndWait(context, order, flags);
+    await (flags.dryRun === true ? explainStart : startAndWait)(context, order, flags);
   });
   addExamples(command, [
     ["run", "what wasmatrix.json in this folder says"],
@@ -90,6 +98,8 @@ export const define: CommandModule["define"] = (command, context) => {
       "run hello.wasm --name hello --count 3 --memory 32MiB --call-timeout 5s",
       "three that share the load, with tighter bounds",
     ],
+    ["run hello.wasm --name hello --on-node-loss restart-elsewhere", "one that outlives its node"],
+    ["run hello.wasm --node-label zone=eu --dry-run", "where it would go, and why"],
     ["run untrusted.wasm --name guest --isolation dedicated --reuse none", "nothing carried over from call to call"],
     ["run https://example.com/app.wasm --digest sha256:9f86d0...", "from the web, and only those bytes"],
   ]);

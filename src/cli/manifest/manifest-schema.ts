@@ -2,7 +2,7 @@
  * What a manifest may say, as JSON Schema: the one definition of its form. `run` checks manifests by it, and it is published as
  * `schema/wasmatrix.schema.json`, which editors read; a test holds the two together.
  */
-import { COUNT_MAX, ISOLATION_WORDS, REUSE_WORDS } from "../run-order.ts";
+import { COUNT_MAX, ISOLATION_WORDS, NODE_LOSS_WORDS, REUSE_WORDS } from "../run-order.ts";
 import { LIMITS, type LimitUnit } from "../limit-flags.ts";
 import { KV_PERMISSIONS } from "../permissions/kv-grant-flag.ts";
 import type { JsonSchema } from "./json-schema-check.ts";
@@ -139,6 +139,12 @@ export const MANIFEST_SCHEMA: JsonSchema = {
       type: "string",
       enum: REUSE_WORDS,
       default: "instance",
+    },
+    onNodeLoss: {
+      description: "Whether it is started on another node when its node is lost.",
+      type: "string",
+      enum: NODE_LOSS_WORDS,
+      default: "none",
     },
     count: { description: "Start so many.", type: "integer", minimum: 1, maximum: COUNT_MAX, default: 1 },
     node: { description: "Only on this node.", type: "string", minLength: 1 },

@@ -10,7 +10,7 @@ import {
   type RuleEffect,
 } from "../permissions/permission-rule.ts";
 import { restartFromText } from "../restart-flag.ts";
-import { ISOLATION_WORDS, REUSE_WORDS, type RunOrder } from "../run-order.ts";
+import { ISOLATION_WORDS, NODE_LOSS_WORDS, REUSE_WORDS, type RunOrder } from "../run-order.ts";
 import { UsageError } from "../usage-error.ts";
 import { JsonMistake, placedJsonFromText, type PlacedJson } from "./json-places.ts";
 import { jsonPathText, jsonProblem, type JsonPath } from "./json-schema-check.ts";
@@ -87,6 +87,7 @@ function orderFromValue(value: unknown, folder: string, read: Reader): RunOrder 
     backoffMs: read(["backoff"], durationMsFromText),
     isolation: ISOLATION_WORDS.find((word) => word === text("isolation")),
     reuse: REUSE_WORDS.find((word) => word === text("reuse")),
+    onNodeLoss: NODE_LOSS_WORDS.find((word) => word === text("onNodeLoss")),
     count: read(["count"], Number),
     node: text("node"),
     nodeLabels: texts("nodeLabels"),
