@@ -26,10 +26,13 @@ import type { Fetch } from "./modules/module-fetch.ts";
 import { createModuleStore } from "./modules/module-store.ts";
 import { createNodeAgents } from "./node-agents.ts";
 import { createOrderEcho } from "./order-echo.ts";
+import { servePacked } from "./packed-methods.ts";
 import type { PlacementNode } from "./placement.ts";
 import { rpcOverFetch } from "./rpc-over-fetch.ts";
 import { controlPlaneService } from "./services/control-plane-service.ts";
+import { answerToReport } from "./services/nodes.ts";
 import { createSlots } from "../rpc/slots.ts";
+import { mendStaleJournals } from "./stale/stale-journals.ts";
 import { createOrdersUnderWay, placementNodes } from "./start/placement-nodes.ts";
 import { reservePlacement } from "./start/reservations.ts";
 import type { StartOrderDeps } from "./start/start-order.ts";
@@ -125,7 +128,16 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     start: (copy, witnessNodeId, call) => giveCopy(startOrders, copy, witnessNodeId, call),
     witnesses: (nodeId) => witnessCandidates({ fleet, clock, silence }, nodeId),
   });
-  const generations = keepGenerations({ fleet, clock, entropy, silence, log, actions });
+  const staleJournals = mendStaleJournals({ fleet, agents, clock, log, orderTimeoutMs: limits.orderTimeoutMs });
+  const generations = keepGenerations({
+    fleet,
+    clock,
+    entropy,
+    silence,
+    log,
+    actions,
+    isOnHold: (instanceId) => staleJournals.isStale(instanceId),
+  });
   const starter = createInstanceStarter({
     ...startOrders,
     reader,
@@ -185,11 +197,15 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     writeMaxBytes: RPC_WRITE_MAX_BYTES,
   };
   const withoutGrpc: ConnectRouterOptions = { ...rpcOptions, grpc: false };
-  const rpc = rpcOverFetch((router) => void router.service(ControlPlaneService, service, withoutGrpc));
+  const routes = (router: ConnectRouter, options: ConnectRouterOptions): void => {
+    router.service(ControlPlaneService, service, options);
+    servePacked(router, (report) => answerToReport(takeReport({ fleet, log }, report)), options);
+  };
+  const rpc = rpcOverFetch((router) => routes(router, withoutGrpc));
   const pages = createPages({ reader, knownAgents, metrics, entropy, token });
 
   return {
-    routes: (router) => void router.service(ControlPlaneService, service, rpcOptions),
+    routes: (router) => routes(router, rpcOptions),
     async fetch(request) {
       const url = new URL(request.url);
       const target = gatewayTargetFromUrl(url);
@@ -200,6 +216,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
       closing.abort();
       endDoubles();
       generations.close();
+      staleJournals.close();
       return knownAgents.close();
     },
   };

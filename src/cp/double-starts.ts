@@ -3,18 +3,18 @@
  * reported yet, so a start that is retried in that moment may be placed a second time; once both nodes have reported, it is seen.
  */
 import type { Clock } from "../clock.ts";
-import type { Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
+import type { HeldInstance } from "./fold/held-instance.ts";
 import type { Log } from "../log.ts";
 import { isHeard, type SilencePolicy } from "./fleet-view.ts";
 import type { Fleet } from "./fleet.ts";
 import { ledgerValue } from "./fold/ledger.ts";
-import { createdMs, hasEnded } from "./instance-life.ts";
+import { hasEnded } from "./instance-life.ts";
 import type { NodeAgents } from "./node-agents.ts";
 
 /** One instance as one node reports it. */
 export type Sighting = {
   readonly nodeId: string;
-  readonly instance: Instance;
+  readonly instance: Pick<HeldInstance, "generation" | "state" | "createdMs">;
   /** Whether the node reports still: what it said last holds. */
   readonly heard: boolean;
 };
@@ -80,5 +80,5 @@ export function endDoubleStarts(deps: DoubleStartsDeps): () => void {
 }
 
 function byAge(a: Sighting, b: Sighting): number {
-  return createdMs(a.instance) - createdMs(b.instance) || (a.nodeId < b.nodeId ? -1 : 1);
+  return a.instance.createdMs - b.instance.createdMs || (a.nodeId < b.nodeId ? -1 : 1);
 }

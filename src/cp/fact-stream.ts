@@ -2,11 +2,9 @@
  * Streams remembered facts, then new ones. A watcher has no buffer of its own: it keeps a position in each node's
  * remembered facts and reads on from there when told that there is more, so that a slow one costs nothing but its own gaps.
  */
-import { toBinary } from "@bufbuild/protobuf";
-import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { sleep, type Clock } from "../clock.ts";
-import { FactSchema, type Fact } from "../gen/wasmatrix/v1/fact_pb.ts";
 import type { Fleet } from "./fleet.ts";
+import type { HeldFact } from "./fold/held-fact.ts";
 import { firstAfter, type FactOrder } from "./fold/remembered-facts.ts";
 
 /** Positions by node id. */
@@ -15,7 +13,7 @@ export type FactPositions = ReadonlyMap<string, FactOrder>;
 /** Some facts, and where to resume after them. */
 export type FactBatch = {
   /** Oldest first within each node; empty if there is nothing new. */
-  readonly facts: readonly Fact[];
+  readonly facts: readonly HeldFact[];
   readonly positions: FactPositions;
   /** Facts before these are no longer remembered, or never came. */
   readonly gap: boolean;
@@ -27,7 +25,7 @@ export type FactStreamRequest = {
   /** Whether to go on with new facts. */
   readonly follow: boolean;
   /** Which facts are wanted. */
-  readonly wants: (fact: Fact) => boolean;
+  readonly wants: (fact: HeldFact) => boolean;
   /** Ends the stream. */
   readonly signal: AbortSignal;
 };
@@ -73,8 +71,8 @@ export async function* streamFacts(deps: FactStreamDeps, request: FactStreamRequ
 }
 
 /** Takes all facts that stand after the positions, merged by time where nodes allow it, and marks their nodes as read. */
-function readOn(fleet: Fleet, unread: Set<string>, positions: FactPositions): { facts: readonly Fact[]; gap: boolean } {
-  const found: { readonly fact: Fact; readonly timeMs: number }[] = [];
+function readOn(fleet: Fleet, unread: Set<string>, positions: FactPositions): { facts: readonly HeldFact[]; gap: boolean } {
+  const found: { readonly fact: HeldFact; readonly timeMs: number }[] = [];
   let gap = false;
   for (const nodeId of unread) {
     const remembered = fleet.node(nodeId)?.fold.facts ?? [];
@@ -84,7 +82,7 @@ function readOn(fleet: Fleet, unread: Set<string>, positions: FactPositions): { 
       gap ||= before !== undefined && !follows(fact, before);
       before = fact;
       // A clock that goes back must not turn a node's facts around.
-      timeMs = Math.max(timeMs, fact.time ? timestampMs(fact.time) : 0);
+      timeMs = Math.max(timeMs, fact.timeMs);
       found.push({ fact, timeMs });
     }
   }
@@ -96,16 +94,16 @@ function follows(fact: FactOrder, before: FactOrder): boolean {
   return fact.sequence === (fact.epoch === before.epoch ? before.sequence + 1n : 1n);
 }
 
-function advance(positions: Map<string, FactOrder>, { nodeId, epoch, sequence }: Fact): void {
+function advance(positions: Map<string, FactOrder>, { nodeId, epoch, sequence }: HeldFact): void {
   positions.set(nodeId, { epoch, sequence });
 }
 
 /** Facts carry whole instances, so a batch is bounded in bytes as well as in number. */
-function* batches(facts: readonly Fact[]): Generator<readonly Fact[]> {
-  let batch: Fact[] = [];
+function* batches(facts: readonly HeldFact[]): Generator<readonly HeldFact[]> {
+  let batch: HeldFact[] = [];
   let sizeBytes = 0;
   for (const fact of facts) {
-    const factBytes = toBinary(FactSchema, fact).length;
+    const factBytes = fact.sizeBytes;
     if (batch.length === BATCH_FACTS_MAX || (batch.length > 0 && sizeBytes + factBytes > BATCH_MAX_BYTES)) {
       yield batch;
       batch = [];

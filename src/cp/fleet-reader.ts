@@ -1,27 +1,27 @@
 /** Reads the fleet as it is to be answered now. */
 import type { Clock } from "../clock.ts";
 import type { Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
+import type { Holding } from "./fleet-index.ts";
 import type { Fleet } from "./fleet.ts";
-import {
-  isRebuilding,
-  viewInstance,
-  viewInstances,
-  viewNamed,
-  type HeldNode,
-  type SilencePolicy,
-} from "./fleet-view.ts";
-import { createdMs, hasEnded } from "./instance-life.ts";
+import { isHeard, isRebuilding, viewInstance, viewInstances, type HeldNode, type SilencePolicy } from "./fleet-view.ts";
+import type { HeldInstance } from "./fold/held-instance.ts";
+import { ledgerValue } from "./fold/ledger.ts";
+import { hasEnded } from "./instance-life.ts";
 import { selectInstance } from "./instance-selector.ts";
 
 /** What the services read of the fleet. */
 export interface FleetReader {
-  /** All instances of all nodes, or those of one node. */
+  /** All instances of all nodes, or those of one node; each is taken apart. */
   instances(nodeId?: string): Generator<Instance>;
   /** All instances of a name, live and ended. */
   named(name: string): readonly Instance[];
   byId(id: string): Instance | undefined;
   /** The instance meant by an id, prefix or name; see `selectInstance`. */
   find(selector: string, doing: string): Instance;
+  /** Where the instance of an id is held; of several nodes the one that tells most. */
+  holding(id: string): Holding | undefined;
+  /** A holding as it is answered now. */
+  view(holding: Holding): Instance | undefined;
   /** Nodes whose first whole snapshot is awaited. */
   rebuildingNodes(): readonly HeldNode[];
   /** Whether answers may be incomplete: a node is rebuilding, or this control plane is new and has heard of none yet. */
@@ -49,26 +49,52 @@ export function createFleetReader(deps: FleetReaderDeps): FleetReader {
       if (node) yield* viewInstances(node, moment, silence);
     }
   }
-  function byId(id: string): Instance | undefined {
-    let found: Instance | undefined;
-    for (const node of fleet.nodesWithInstance(id)) {
-      const instance = viewInstance(node, id, steadyMs(), silence);
-      if (instance && (!found || isMoreTelling(instance, found))) found = instance;
+  function holding(id: string): Holding | undefined {
+    let found: Holding | undefined;
+    for (const { nodeId, fold } of fleet.nodesWithInstance(id)) {
+      const instance = ledgerValue(fold.instances, id);
+      if (instance && (!found || isMoreTelling(instance, found.instance))) found = { instance, nodeId };
     }
     return found;
   }
+  function view({ instance, nodeId }: Holding): Instance | undefined {
+    const node = fleet.node(nodeId);
+    return node && viewInstance(node, instance, isHeard(node, steadyMs(), silence));
+  }
+  function byId(id: string): Instance | undefined {
+    const found = holding(id);
+    return found && view(found);
+  }
+  /** Those whose name or beginning of an id is meant. */
+  function* selectable(selector: string): Generator<HeldInstance> {
+    const seen = new Set<string>();
+    for (const { instance } of fleet.index.named(selector)) {
+      const most = seen.has(instance.id) ? undefined : holding(instance.id)?.instance;
+      seen.add(instance.id);
+      if (most) yield most;
+    }
+    for (const id of fleet.index.idsAfter(selector)) {
+      if (!id.startsWith(selector)) return;
+      const most = seen.has(id) ? undefined : holding(id)?.instance;
+      if (most) yield most;
+    }
+  }
+  function find(selector: string, doing: string): Instance {
+    const found = byId(selector) ?? byId(selectInstance(selectable(selector), selector, doing).id);
+    if (found) return found;
+    throw new Error(`instance "${selector}" is in the index of the fleet and nowhere else`);
+  }
   function rebuildingNodes(): readonly HeldNode[] {
-    return [...fleet.nodes()].filter((node) => isRebuilding(node, steadyMs(), silence));
+    return [...fleet.unfinishedNodes()].filter((node) => isRebuilding(node, steadyMs(), silence));
   }
 
   return {
     instances,
-    named(name) {
-      const moment = steadyMs();
-      return [...fleet.nodesWithName(name)].flatMap((node) => viewNamed(node, name, moment, silence));
-    },
+    named: (name) => [...fleet.index.named(name)].flatMap((each) => view(each) ?? []),
     byId,
-    find: (selector, doing) => byId(selector) ?? selectInstance(instances(), selector, doing),
+    find,
+    holding,
+    view,
     rebuildingNodes,
     isRebuilding() {
       const whole = [...fleet.nodes()].some((node) => node.fold.coverage !== undefined);
@@ -79,8 +105,8 @@ export function createFleetReader(deps: FleetReaderDeps): FleetReader {
 }
 
 /** Of two nodes that report the same instance, the later generation counts, then the one where it lives, then the one made first (`double-starts.ts`). */
-function isMoreTelling(a: Instance, b: Instance): boolean {
+function isMoreTelling(a: HeldInstance, b: HeldInstance): boolean {
   if (a.generation !== b.generation) return a.generation > b.generation;
   if (hasEnded(a) !== hasEnded(b)) return hasEnded(b);
-  return createdMs(a) < createdMs(b);
+  return a.createdMs < b.createdMs;
 }

@@ -7,8 +7,8 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { InstanceState, type Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
 import { NodeSchema, NodeState, type Node } from "../gen/wasmatrix/v1/node_pb.ts";
 import type { NodeFold } from "./fold.ts";
-import { instancesByName } from "./fold/instances-by-name.ts";
-import { ledgerValue, ledgerValues } from "./fold/ledger.ts";
+import type { HeldInstance } from "./fold/held-instance.ts";
+import { ledgerValues } from "./fold/ledger.ts";
 import { hasEnded } from "./instance-life.ts";
 
 /** When reports of a node arrived, by the control plane's clocks. */
@@ -73,24 +73,16 @@ export function viewNode(node: HeldNode, steadyMs: number, policy: SilencePolicy
 /** The node's instances as they are answered to callers, in no order. */
 export function* viewInstances(node: HeldNode, steadyMs: number, policy: SilencePolicy): Generator<Instance> {
   const heard = isHeard(node, steadyMs, policy);
-  for (const instance of ledgerValues(node.fold.instances)) yield seen(node, instance, heard);
+  for (const held of ledgerValues(node.fold.instances)) yield viewInstance(node, held, heard);
 }
 
-/** The node's instances of one name, as they are answered to callers. */
-export function viewNamed(node: HeldNode, name: string, steadyMs: number, policy: SilencePolicy): readonly Instance[] {
-  const heard = isHeard(node, steadyMs, policy);
-  return (instancesByName(node.fold.instances).get(name) ?? []).map((instance) => seen(node, instance, heard));
-}
-
-/** One of the node's instances, if it has it. */
-export function viewInstance(node: HeldNode, id: string, steadyMs: number, policy: SilencePolicy): Instance | undefined {
-  const instance = ledgerValue(node.fold.instances, id);
-  return instance && seen(node, instance, isHeard(node, steadyMs, policy));
+/** One instance of a node as it is answered to callers. */
+export function viewInstance(node: HeldNode, held: HeldInstance, heard: boolean): Instance {
+  const observedTime = timestampFromMs(node.times.confirmedMs ?? node.times.lastReportMs);
+  return { ...held.whole(), state: viewState(held, heard), observedTime };
 }
 
 /** A live instance of a silent node is unknown; one that has ended stays what it was. */
-function seen(node: HeldNode, instance: Instance, heard: boolean): Instance {
-  const observedTime = timestampFromMs(node.times.confirmedMs ?? node.times.lastReportMs);
-  const state = heard || hasEnded(instance) ? instance.state : InstanceState.UNKNOWN;
-  return { ...instance, state, observedTime };
+export function viewState(instance: Pick<HeldInstance, "state">, heard: boolean): InstanceState {
+  return heard || hasEnded(instance) ? instance.state : InstanceState.UNKNOWN;
 }

@@ -1,10 +1,12 @@
 /** What a control plane holds of all nodes: the one mutable place of its state. */
 import type { Clock } from "../clock.ts";
 import { fault, Reason } from "../fault.ts";
-import type { Fact } from "../gen/wasmatrix/v1/fact_pb.ts";
+import type { Witness } from "../gen/wasmatrix/v1/fact_pb.ts";
+import { createFleetIndex, type FleetIndex } from "./fleet-index.ts";
 import { foldReport, needsSnapshot, reportedSequence, type NodeFold, type NodeReport } from "./fold.ts";
-import { instancesByName } from "./fold/instances-by-name.ts";
-import { ledgerIds } from "./fold/ledger.ts";
+import type { HeldFact } from "./fold/held-fact.ts";
+import type { HeldInstance } from "./fold/held-instance.ts";
+import { ledgerIds, ledgerValue, type LedgerChange } from "./fold/ledger.ts";
 import { isHeard, type HeldNode, type SilencePolicy } from "./fleet-view.ts";
 
 /** Bounds of what a control plane holds. */
@@ -31,7 +33,10 @@ export const FLEET_LIMITS: FleetLimits = {
 export type FleetChange = {
   readonly node: HeldNode;
   /** Facts that were not held before. */
-  readonly news: readonly Fact[];
+  readonly news: readonly HeldFact[];
+  /** What has changed of what the node holds. */
+  readonly instances: readonly LedgerChange<HeldInstance>[];
+  readonly witnesses: readonly LedgerChange<Witness>[];
   /** The report carried a page of a snapshot: its facts are the past that came along, and what the node holds may have changed without them. */
   readonly withSnapshot: boolean;
 };
@@ -47,14 +52,18 @@ export interface Fleet {
   report(report: NodeReport): ReportOutcome;
   node(nodeId: string): HeldNode | undefined;
   nodes(): Iterable<HeldNode>;
-  /** The nodes that hold an instance of this name, live or ended. */
-  nodesWithName(name: string): Iterable<HeldNode>;
+  /** The nodes whose first whole snapshot has not come, silent ones too. */
+  unfinishedNodes(): Iterable<HeldNode>;
   /** The nodes that hold this instance, live or ended: one, unless a key was placed twice. */
   nodesWithInstance(id: string): Iterable<HeldNode>;
   /** Ids of the instances that more than one node holds. */
   doubledIds(): Iterable<string>;
+  /** Where instances are found. */
+  readonly index: Omit<FleetIndex, "apply">;
   /** Calls `listener` after each report until the function returned is called. */
   onChange(listener: (change: FleetChange) => void): () => void;
+  /** Calls `listener` when a node that was silent for long has made room for another, with what was held of it last. */
+  onForgotten(listener: (node: HeldNode) => void): () => void;
 }
 
 /** What a fleet needs. */
@@ -68,14 +77,21 @@ export type FleetDeps = {
 export function createFleet(deps: FleetDeps): Fleet {
   const { limits } = deps;
   const held = new Map<string, HeldNode>();
-  const byName = createHolderIndex();
-  const byId = createHolderIndex();
+  const unfinished = new Map<string, HeldNode>();
+  const index = createFleetIndex();
   const listeners = new Set<(change: FleetChange) => void>();
+  const forgottenListeners = new Set<(node: HeldNode) => void>();
 
-  const forget = (nodeId: string): void => {
+  const forget = (node: HeldNode): void => {
+    const { nodeId, fold } = node;
     held.delete(nodeId);
-    byName.update(nodeId, new Set());
-    byId.update(nodeId, new Set());
+    unfinished.delete(nodeId);
+    const gone = [...ledgerIds(fold.instances)];
+    index.apply(
+      nodeId,
+      gone.map((id) => ({ id, before: ledgerValue(fold.instances, id), after: undefined })),
+    );
+    for (const listener of forgottenListeners) listener(node);
   };
   function* holders(nodeIds: Iterable<string>): Generator<HeldNode> {
     for (const nodeId of nodeIds) {
@@ -90,30 +106,35 @@ export function createFleet(deps: FleetDeps): Fleet {
       const before = held.get(nodeId);
       if (!before && held.size >= limits.nodesMax) forget(longestSilent(held.values(), deps, nodeId));
       const share = Math.max(1, Math.floor(limits.factsMax / Math.max(1, held.size)));
-      const { node: fold, news } = foldReport(before?.fold, report, {
+      const { node: fold, news, instances, witnesses } = foldReport(before?.fold, report, {
         instancesMax: limits.instancesPerNodeMax,
         factsMax: Math.min(limits.factsPerNodeMax, share),
         unfinishedMax: 8,
       });
       const node: HeldNode = { nodeId, fold, times: timesAfter(before, fold, report, deps.clock) };
       held.set(nodeId, node);
-      if (before?.fold.instances !== fold.instances) {
-        byName.update(nodeId, instancesByName(fold.instances));
-        byId.update(nodeId, new Set(ledgerIds(fold.instances)));
-      }
-      for (const listener of listeners) listener({ node, news, withSnapshot: report.snapshot !== undefined });
+      if (fold.coverage === undefined) unfinished.set(nodeId, node);
+      else unfinished.delete(nodeId);
+      index.apply(nodeId, instances);
+      const change: FleetChange = { node, news, instances, witnesses, withSnapshot: report.snapshot !== undefined };
+      for (const listener of listeners) listener(change);
       const why = needsSnapshot(fold, report);
       if (why !== undefined) return { kind: "need-snapshot", why };
       return { kind: "acknowledged", epoch: fold.epoch, sequence: fold.coverage ?? 0n };
     },
     node: (nodeId) => held.get(nodeId),
     nodes: () => held.values(),
-    nodesWithName: (name) => holders(byName.nodeIds(name)),
-    nodesWithInstance: (id) => holders(byId.nodeIds(id)),
-    doubledIds: () => byId.shared(),
+    unfinishedNodes: () => unfinished.values(),
+    nodesWithInstance: (id) => holders(index.nodeIdsOf(id)),
+    doubledIds: () => index.doubledIds(),
+    index,
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
+    },
+    onForgotten(listener) {
+      forgottenListeners.add(listener);
+      return () => void forgottenListeners.delete(listener);
     },
   };
 }
@@ -133,13 +154,13 @@ function timesAfter(
 }
 
 /** The silent node that has been so for longest: it makes room for a new one. */
-function longestSilent(nodes: Iterable<HeldNode>, deps: FleetDeps, newcomer: string): string {
+function longestSilent(nodes: Iterable<HeldNode>, deps: FleetDeps, newcomer: string): HeldNode {
   let oldest: HeldNode | undefined;
   for (const node of nodes) {
     if (isHeard(node, deps.clock.steadyMs(), deps.silence)) continue;
     if (!oldest || node.times.lastReportSteadyMs < oldest.times.lastReportSteadyMs) oldest = node;
   }
-  if (oldest) return oldest.nodeId;
+  if (oldest) return oldest;
   throw fault(
     Reason.TOO_MANY_REQUESTS,
     `Cannot take in node "${newcomer}": ${deps.limits.nodesMax} nodes report already, and that is the limit`,
@@ -148,39 +169,3 @@ function longestSilent(nodes: Iterable<HeldNode>, deps: FleetDeps, newcomer: str
     },
   );
 }
-
-/** Which nodes hold a key (the name or the id of an instance), so that nobody need look at all of them. */
-function createHolderIndex(): {
-  update(nodeId: string, keys: KeySet): void;
-  nodeIds(key: string): Iterable<string>;
-  /** Keys that several nodes hold. */
-  shared(): Iterable<string>;
-} {
-  const nodesOf = new Map<string, Set<string>>();
-  const keysAt = new Map<string, KeySet>();
-  const shared = new Set<string>();
-  const add = (key: string, nodeId: string): void => {
-    const nodes = nodesOf.get(key) ?? new Set();
-    nodesOf.set(key, nodes.add(nodeId));
-    if (nodes.size > 1) shared.add(key);
-  };
-  const remove = (key: string, nodeId: string): void => {
-    const nodes = nodesOf.get(key);
-    nodes?.delete(nodeId);
-    if (nodes?.size === 0) nodesOf.delete(key);
-    if (nodes === undefined || nodes.size < 2) shared.delete(key);
-  };
-  return {
-    update(nodeId, keys) {
-      const before = keysAt.get(nodeId);
-      if (keys.size === 0) keysAt.delete(nodeId);
-      else keysAt.set(nodeId, keys);
-      for (const key of before?.keys() ?? []) if (!keys.has(key)) remove(key, nodeId);
-      for (const key of keys.keys()) if (!before?.has(key)) add(key, nodeId);
-    },
-    nodeIds: (key) => nodesOf.get(key) ?? [],
-    shared: () => shared,
-  };
-}
-
-type KeySet = Pick<ReadonlySet<string>, "has" | "keys" | "size">;

@@ -5,13 +5,25 @@
  * came (test/cp/fold.test.ts), so replicas and cold starts need no special case. `DESIGN.md` explains the form.
  */
 import { toBinary } from "@bufbuild/protobuf";
-import type { Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
 import { NodeInfoSchema, type Load, type NodeInfo, type Provider } from "../gen/wasmatrix/v1/node_pb.ts";
-import { FactKind, type Fact, type Snapshot, type Witness } from "../gen/wasmatrix/v1/fact_pb.ts";
-import { bounded, emptyLedger, rebase, record, settle, type AheadEntry, type Ledger } from "./fold/ledger.ts";
+import { FactKind, type Witness } from "../gen/wasmatrix/v1/fact_pb.ts";
+import type { HeldFact } from "./fold/held-fact.ts";
+import type { HeldInstance } from "./fold/held-instance.ts";
+import {
+  bounded,
+  emptyLedger,
+  ledgerChanges,
+  ledgerIds,
+  rebase,
+  record,
+  settle,
+  type AheadEntry,
+  type Ledger,
+  type LedgerChange,
+} from "./fold/ledger.ts";
 import { rememberFacts } from "./fold/remembered-facts.ts";
 import { addRange, extendCoverage, type SequenceRange } from "./fold/sequence-ranges.ts";
-import { addPage, newestWhole, type PendingSnapshot } from "./fold/snapshot-pages.ts";
+import { addPage, newestWhole, type PendingSnapshot, type SnapshotPage } from "./fold/snapshot-pages.ts";
 import { hasEnded } from "./instance-life.ts";
 
 /** One report, as the fold reads it. A registration is a report without facts and without a sequence number. */
@@ -20,8 +32,8 @@ export type NodeReport = {
   readonly epoch: string;
   /** The sequence number before `facts`; of the newest fact if there are none. */
   readonly afterSequence: bigint;
-  readonly facts: readonly Fact[];
-  readonly snapshot: Snapshot | undefined;
+  readonly facts: readonly HeldFact[];
+  readonly snapshot: SnapshotPage | undefined;
   readonly load: Load | undefined;
   readonly leaving: boolean;
   /** By the agent's clock, in nanoseconds since the Unix epoch; 0 if it did not say. */
@@ -38,13 +50,13 @@ export type NodeFold = {
   readonly coverage: bigint | undefined;
   /** Sequence numbers seen beyond the coverage. */
   readonly ranges: readonly SequenceRange[];
-  readonly instances: Ledger<Instance>;
+  readonly instances: Ledger<HeldInstance>;
   readonly providers: Ledger<Provider>;
   /** Copies of start orders that the node keeps for instances elsewhere, by instance id. */
   readonly witnesses: Ledger<Witness>;
   readonly snapshots: readonly PendingSnapshot[];
   /** The newest facts over all lives, ascending. */
-  readonly facts: readonly Fact[];
+  readonly facts: readonly HeldFact[];
 };
 
 /** What the agent last said of itself and its load. */
@@ -67,15 +79,28 @@ export type FoldLimits = {
 export type Folded = {
   readonly node: NodeFold;
   /** Facts that were not held before, ascending. */
-  readonly news: readonly Fact[];
+  readonly news: readonly HeldFact[];
+  /** What has changed of what the node holds, in no order. */
+  readonly instances: readonly LedgerChange<HeldInstance>[];
+  readonly witnesses: readonly LedgerChange<Witness>[];
 };
 
 /** Folds one report into what is held of its node (undefined: nothing yet). */
 export function foldReport(held: NodeFold | undefined, report: NodeReport, limits: FoldLimits): Folded {
   const { facts, news } = rememberFacts(held?.facts ?? [], report.facts, limits.factsMax);
-  if (held && report.epoch < held.epoch) return { node: { ...held, facts }, news };
+  if (held && report.epoch < held.epoch) return { node: { ...held, facts }, news, instances: [], witnesses: [] };
   const life = held?.epoch === report.epoch ? held : newLife(report);
-  return { node: { ...foldInLife(life, report, limits), facts }, news };
+  const { node, isAnew } = foldInLife(life, report, limits);
+  const touched = <T>(before: Ledger<T> | undefined, after: Ledger<T>, ids: Iterable<string>): Iterable<string> =>
+    isAnew || held !== life ? new Set([...(before ? ledgerIds(before) : []), ...ledgerIds(after)]) : ids;
+  const instanceIds = touched(held?.instances, node.instances, instanceChanges(report.facts).keys());
+  const witnessIds = touched(held?.witnesses, node.witnesses, witnessChanges(report.facts).keys());
+  return {
+    node: { ...node, facts },
+    news,
+    instances: ledgerChanges(held?.instances, node.instances, instanceIds),
+    witnesses: ledgerChanges(held?.witnesses, node.witnesses, witnessIds),
+  };
 }
 
 /** Why the node must send a snapshot after this report, or undefined if the coverage reaches it. */
@@ -111,10 +136,18 @@ function newLife(report: NodeReport): NodeFold {
   };
 }
 
-function foldInLife(held: NodeFold, report: NodeReport, limits: FoldLimits): NodeFold {
+/** `isAnew`: more may have changed than what the facts of the report are about. */
+function foldInLife(
+  before: NodeFold,
+  report: NodeReport,
+  limits: FoldLimits,
+): { readonly node: NodeFold; readonly isAnew: boolean } {
   const to = report.afterSequence + BigInt(report.facts.length);
+  const ranges = addRange(before.ranges, { after: report.afterSequence, to }, limits.unfinishedMax);
+  const snapshots = report.snapshot ? addPage(before.snapshots, report.snapshot, limits.unfinishedMax) : before.snapshots;
+  // The snapshot first: of the facts that come along with it most are in it.
+  const held = report.snapshot ? applySnapshot({ ...before, snapshots }) : before;
   const unsettled = report.facts.filter((fact) => held.coverage === undefined || fact.sequence > held.coverage);
-  const ranges = addRange(held.ranges, { after: report.afterSequence, to }, limits.unfinishedMax);
   const reached = held.coverage === undefined ? undefined : extendCoverage(held.coverage, ranges);
   const news: NodeFold = {
     ...held,
@@ -125,20 +158,22 @@ function foldInLife(held: NodeFold, report: NodeReport, limits: FoldLimits): Nod
     instances: record(held.instances, instanceChanges(unsettled), reached?.coverage),
     providers: record(held.providers, providerChanges(unsettled), reached?.coverage),
     witnesses: record(held.witnesses, witnessChanges(unsettled), reached?.coverage),
-    snapshots: report.snapshot ? addPage(held.snapshots, report.snapshot, limits.unfinishedMax) : held.snapshots,
+    snapshots,
   };
-  const settled = settleAll(applySnapshot(news));
-  return { ...settled, instances: bounded(settled.instances, limits.instancesMax, (instance) => !hasEnded(instance)) };
+  const settled = settleAll(news);
+  const instances = bounded(settled.instances, limits.instancesMax, (instance) => !hasEnded(instance));
+  const isAnew = held.instances !== before.instances || instances !== settled.instances;
+  return { node: { ...settled, instances }, isAnew };
 }
 
 /** Takes a whole snapshot for the settled state, unless the coverage has all that it could say. */
 function applySnapshot(node: NodeFold): NodeFold {
   const whole = newestWhole(node.snapshots);
   if (!whole || (node.coverage !== undefined && whole.sequence <= node.coverage)) return node;
-  const pages = [...whole.pages.values()];
-  const instances = new Map(pages.flatMap((page) => page.instances).map((instance) => [instance.id, instance]));
-  const providers = new Map(pages.flatMap((page) => page.providers).map((provider) => [provider.id, provider]));
-  const witnesses = new Map(pages.flatMap((page) => page.witnesses).map((witness) => [witness.instanceId, witness]));
+  const pages = whole.pages.values();
+  const instances = pages.flatMap((page) => page.instances.map((instance) => [instance.id, instance] as const));
+  const providers = pages.flatMap((page) => page.providers.map((provider) => [provider.id, provider] as const));
+  const witnesses = pages.flatMap((page) => page.witnesses.map((witness) => [witness.instanceId, witness] as const));
   return {
     ...node,
     coverage: whole.sequence,
@@ -162,22 +197,22 @@ function settleAll(node: NodeFold): NodeFold {
   };
 }
 
-function instanceChanges(facts: readonly Fact[]): ReadonlyMap<string, AheadEntry<Instance>> {
-  const changes = new Map<string, AheadEntry<Instance>>();
+function instanceChanges(facts: readonly HeldFact[]): ReadonlyMap<string, AheadEntry<HeldInstance>> {
+  const changes = new Map<string, AheadEntry<HeldInstance>>();
   for (const { sequence, instance, kind } of facts) {
     if (instance)
-      changes.set(instance.id, { sequence, value: kind === FactKind.INSTANCE_FORGOTTEN ? undefined : instance });
+      changes.set(instance.id, { sequence, value: kind === FactKind.INSTANCE_FORGOTTEN ? undefined : instance.alone() });
   }
   return changes;
 }
 
-function providerChanges(facts: readonly Fact[]): ReadonlyMap<string, AheadEntry<Provider>> {
+function providerChanges(facts: readonly HeldFact[]): ReadonlyMap<string, AheadEntry<Provider>> {
   const changes = new Map<string, AheadEntry<Provider>>();
   for (const { sequence, provider } of facts) if (provider) changes.set(provider.id, { sequence, value: provider });
   return changes;
 }
 
-function witnessChanges(facts: readonly Fact[]): ReadonlyMap<string, AheadEntry<Witness>> {
+function witnessChanges(facts: readonly HeldFact[]): ReadonlyMap<string, AheadEntry<Witness>> {
   const changes = new Map<string, AheadEntry<Witness>>();
   for (const { sequence, witness, kind } of facts) {
     if (witness)

@@ -1,8 +1,10 @@
 /** Finds the one instance that a caller means by an id, the beginning of an id, or a name. Pure. */
-import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { fault, Reason } from "../fault.ts";
-import type { Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
+import type { HeldInstance } from "./fold/held-instance.ts";
 import { hasEnded } from "./instance-life.ts";
+
+/** What of an instance is looked at. */
+export type Selectable = Pick<HeldInstance, "id" | "name" | "state" | "createdMs">;
 
 /** How many of the instances that fit are named in an error. */
 const CANDIDATES_NAMED_MAX = 5;
@@ -12,9 +14,9 @@ const CANDIDATES_NAMED_MAX = 5;
  * live, the one that was created last. Throws `INSTANCE_NOT_FOUND`, or `INSTANCE_AMBIGUOUS` if several fit.
  * `doing` begins the error's sentence: `Cannot stop instance`.
  */
-export function selectInstance(instances: Iterable<Instance>, selector: string, doing: string): Instance {
-  const named: Instance[] = [];
-  const prefixed: Instance[] = [];
+export function selectInstance<T extends Selectable>(instances: Iterable<T>, selector: string, doing: string): T {
+  const named: T[] = [];
+  const prefixed: T[] = [];
   for (const instance of instances) {
     if (instance.id === selector) return instance;
     if (instance.name === selector) named.push(instance);
@@ -31,15 +33,11 @@ export function selectInstance(instances: Iterable<Instance>, selector: string, 
   });
 }
 
-function newest(instances: readonly Instance[]): Instance | undefined {
-  return instances.toSorted((a, b) => createdMs(b) - createdMs(a) || (a.id < b.id ? -1 : 1))[0];
+function newest<T extends Selectable>(instances: readonly T[]): T | undefined {
+  return instances.toSorted((a, b) => b.createdMs - a.createdMs || (a.id < b.id ? -1 : 1))[0];
 }
 
-function createdMs(instance: Instance): number {
-  return instance.createTime ? timestampMs(instance.createTime) : 0;
-}
-
-function ambiguous(fitting: readonly Instance[], selector: string, doing: string, what: string): Error {
+function ambiguous(fitting: readonly Selectable[], selector: string, doing: string, what: string): Error {
   const ids = fitting
     .map((instance) =>
       instance.name === "" || instance.name === selector ? instance.id : `${instance.id} (${instance.name})`,

@@ -5,7 +5,7 @@ import { NodeState, NodeStateSchema } from "../gen/wasmatrix/v1/node_pb.ts";
 import type { Clock } from "../clock.ts";
 import type { DiscoveryHealth } from "../discovery/discovery-store.ts";
 import type { RpcCallMeasure } from "../rpc/server-interceptors.ts";
-import { nodeStateAt, type SilencePolicy } from "./fleet-view.ts";
+import { isHeard, nodeStateAt, viewState, type SilencePolicy } from "./fleet-view.ts";
 import type { FleetReader } from "./fleet-reader.ts";
 import type { Fleet } from "./fleet.ts";
 
@@ -127,7 +127,13 @@ function latencyFamily(calls: ReadonlyMap<string, Latency>): string[] {
 /** Every state is there, also with 0, so that alerts need no special case. */
 function instancesByState(deps: MetricsDeps): readonly Sample[] {
   const counts = new Map<number, number>();
-  for (const { state } of deps.reader.instances()) counts.set(state, (counts.get(state) ?? 0) + 1);
+  for (const node of deps.fleet.nodes()) {
+    const heard = isHeard(node, deps.clock.steadyMs(), deps.silence);
+    for (const [state, count] of deps.fleet.index.statesAt(node.nodeId)) {
+      const seen = viewState({ state }, heard);
+      counts.set(seen, (counts.get(seen) ?? 0) + count);
+    }
+  }
   return InstanceStateSchema.values
     .filter(({ number }) => number !== InstanceState.UNSPECIFIED)
     .map(({ number, name }) => [stateLabel(name, "INSTANCE_STATE_"), counts.get(number) ?? 0]);

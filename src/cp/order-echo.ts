@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../clock.ts";
 import type { Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
+import type { HeldInstance } from "./fold/held-instance.ts";
 import { ledgerValue } from "./fold/ledger.ts";
 import type { Fleet } from "./fleet.ts";
 import { sameAssignments } from "./same-assignments.ts";
@@ -25,20 +26,40 @@ export interface OrderEcho {
 /** What waiting needs. */
 export type OrderEchoDeps = { readonly fleet: Fleet; readonly clock: Clock; readonly timeoutMs: number };
 
-/** Makes an echo of orders. */
+/** Somebody who waits for one instance, and the states of it that were reported since. */
+type Waiter = { readonly reported: HeldInstance[]; look: () => void };
+
+/** Makes an echo of orders. A report costs what it tells of, however many wait. */
 export function createOrderEcho(deps: OrderEchoDeps): OrderEcho {
+  const waiters = new Map<string, Set<Waiter>>();
+  const note = (instance: HeldInstance | undefined, told: Set<Waiter>): void => {
+    for (const waiter of (instance && waiters.get(instance.id)) ?? []) {
+      if (instance && waiter.reported.length < STATES_MAX) waiter.reported.push(instance);
+      told.add(waiter);
+    }
+  };
+  deps.fleet.onChange(({ news, instances }) => {
+    if (waiters.size === 0) return;
+    const told = new Set<Waiter>();
+    for (const { instance } of news) note(instance, told);
+    for (const { after } of instances) note(after, told);
+    for (const waiter of told) waiter.look();
+  });
+  const begin = (instanceId: string): { readonly waiter: Waiter; readonly end: () => void } => {
+    const waiter: Waiter = { reported: [], look: () => undefined };
+    const others = waiters.get(instanceId) ?? new Set();
+    waiters.set(instanceId, others.add(waiter));
+    const end = (): void => {
+      others.delete(waiter);
+      if (others.size === 0 && waiters.get(instanceId) === others) waiters.delete(instanceId);
+    };
+    return { waiter, end };
+  };
+
   return {
     async afterReport(instanceId, order, instanceOf) {
       // Reports may overtake the answer, and the instance may move on meanwhile: so all its states since are noted.
-      const reported: Instance[] = [];
-      let look = (): void => undefined;
-      const unsubscribe = deps.fleet.onChange(({ node, news, withSnapshot }) => {
-        for (const { instance } of news)
-          if (instance?.id === instanceId && reported.length < STATES_MAX) reported.push(instance);
-        const held = news.length === 0 || withSnapshot ? ledgerValue(node.fold.instances, instanceId) : undefined;
-        if (held && reported.length < STATES_MAX) reported.push(held);
-        look();
-      });
+      const { waiter, end } = begin(instanceId);
       try {
         const answer = await order();
         const left = instanceOf(answer);
@@ -48,16 +69,16 @@ export function createOrderEcho(deps: OrderEchoDeps): OrderEcho {
         if (known && isSameState(known, left)) return answer;
         await new Promise<void>((resolve) => {
           const cancel = deps.clock.after(deps.timeoutMs, resolve);
-          look = () => {
-            if (!reported.some((each) => isSameState(each, left))) return;
+          waiter.look = () => {
+            if (!waiter.reported.some((each) => isSameState(each, left))) return;
             cancel();
             resolve();
           };
-          look();
+          waiter.look();
         });
         return answer;
       } finally {
-        unsubscribe();
+        end();
       }
     },
   };
@@ -65,11 +86,8 @@ export function createOrderEcho(deps: OrderEchoDeps): OrderEcho {
 
 const STATES_MAX = 100;
 
-function isSameState(a: Instance, b: Instance): boolean {
-  return (
-    a.generation === b.generation &&
-    a.state === b.state &&
-    a.restartCount === b.restartCount &&
-    sameAssignments(a.assignments, b.assignments)
-  );
+function isSameState(held: HeldInstance, left: Instance): boolean {
+  if (held.generation !== left.generation || held.state !== left.state) return false;
+  const { restartCount, assignments } = held.whole();
+  return restartCount === left.restartCount && sameAssignments(assignments, left.assignments);
 }

@@ -2,17 +2,19 @@
  * Reads the reports of agents that this control plane knows by address: one stream each, opened at once and again whenever it
  * ends. This is the only layer that retries them. Whoever pushes reports besides does no harm: the fold takes duplicates.
  */
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { createClient, type Client, type Transport } from "@connectrpc/connect";
+import type { Transport } from "@connectrpc/connect";
 import { sleep, type Clock, type Entropy } from "../clock.ts";
 import { fault, isFault, Reason, type Fault } from "../fault.ts";
-import type { ReportStatusRequest } from "../gen/wasmatrix/v1/control_plane_pb.ts";
-import { NodeFleetService } from "../gen/wasmatrix/v1/node_fleet_pb.ts";
+import type { WatchReportsRequestSchema } from "../gen/wasmatrix/v1/node_fleet_pb.ts";
+import type { PackedReport, PackedWatchReportsResponse } from "../gen/wasmatrix/v1/packed_report_pb.ts";
 import type { Log } from "../log.ts";
 import { eachWithin } from "../rpc/deadline.ts";
 import { faultTransport } from "../rpc/fault-transport.ts";
 import type { NodeFold } from "./fold.ts";
 import type { ReportOutcome } from "./fleet.ts";
+import { packedWatchReports } from "./packed-methods.ts";
 
 /** What reading needs. */
 export type ReportStreamsDeps = {
@@ -22,7 +24,7 @@ export type ReportStreamsDeps = {
   readonly dial: (address: string) => Transport;
   readonly reportIntervalMs: number;
   /** Folds a report in; throws for one that cannot be taken. */
-  readonly take: (report: ReportStatusRequest) => ReportOutcome;
+  readonly take: (report: PackedReport) => ReportOutcome;
   /** What is held of a node. */
   readonly held: (nodeId: string) => NodeFold | undefined;
 };
@@ -49,14 +51,14 @@ export function createReportStreams(deps: ReportStreamsDeps): ReportStreams {
 
   type Followed = { readonly end: AbortController; /** Whom the address turned out to be. */ nodeId: string | undefined };
 
-  const readOnce = async (address: string, agent: Client<typeof NodeFleetService>, mine: Followed): Promise<void> => {
+  const readOnce = async (address: string, agent: Transport, mine: Followed): Promise<void> => {
     const { signal } = mine.end;
     const fold = mine.nodeId === undefined ? undefined : deps.held(mine.nodeId);
     const holds =
       fold?.coverage === undefined
         ? { case: "needSnapshot" as const, value: { why: "nothing is held" } }
         : { case: "acknowledged" as const, value: { epoch: fold.epoch, sequence: fold.coverage } };
-    const stream = agent.watchReports({ holds, reportInterval: durationFromMs(reportIntervalMs) }, { signal });
+    const stream = watch(agent, { holds, reportInterval: durationFromMs(reportIntervalMs) }, signal);
     const late = (): Fault =>
       fault(Reason.NODE_UNREACHABLE, `Cannot read reports from ${address}: nothing came for ${reportIntervalMs * SILENT_INTERVALS} ms`);
     for await (const { report } of eachWithin(clock, reportIntervalMs * SILENT_INTERVALS, stream, late)) {
@@ -73,7 +75,7 @@ export function createReportStreams(deps: ReportStreamsDeps): ReportStreams {
   };
 
   const read = async (address: string, mine: Followed): Promise<void> => {
-    const agent = createClient(NodeFleetService, faultTransport(deps.dial(address)));
+    const agent = faultTransport(deps.dial(address));
     const { signal } = mine.end;
     let failures = 0;
     while (!signal.aborted) {
@@ -115,4 +117,16 @@ export function createReportStreams(deps: ReportStreamsDeps): ReportStreams {
       followed.clear();
     },
   };
+}
+
+async function* watch(
+  agent: Transport,
+  request: MessageInitShape<typeof WatchReportsRequestSchema>,
+  signal: AbortSignal,
+): AsyncGenerator<PackedWatchReportsResponse> {
+  const requests = (async function* () {
+    yield request;
+  })();
+  const response = await agent.stream(packedWatchReports, signal, undefined, undefined, requests);
+  yield* response.message;
 }

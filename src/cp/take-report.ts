@@ -1,19 +1,26 @@
 /** Takes a report into the fleet, whichever way it came: pushed by its agent, or read from a stream. */
+import { create, toBinary } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { fault, Reason } from "../fault.ts";
 import type { ReportStatusRequest } from "../gen/wasmatrix/v1/control_plane_pb.ts";
+import { FactSchema } from "../gen/wasmatrix/v1/fact_pb.ts";
+import { InstanceSchema } from "../gen/wasmatrix/v1/instance_pb.ts";
 import type { NodeInfo } from "../gen/wasmatrix/v1/node_pb.ts";
+import { PackedReportSchema, type PackedReport, type PackedSnapshot } from "../gen/wasmatrix/v1/packed_report_pb.ts";
 import type { Log } from "../log.ts";
 import type { Fleet, ReportOutcome } from "./fleet.ts";
 import type { NodeFold, NodeReport } from "./fold.ts";
+import { heldFactFromBytes, type HeldFact } from "./fold/held-fact.ts";
+import { heldInstanceFromBytes, type HeldInstance } from "./fold/held-instance.ts";
+import type { SnapshotPage } from "./fold/snapshot-pages.ts";
 import { assertProtocolVersionServed } from "./served-protocol.ts";
 
 /** Folds a report in. Throws `INVALID_REQUEST` for one that contradicts itself, and `PROTOCOL_VERSION_UNSUPPORTED`. */
 export function takeReport(
   deps: { readonly fleet: Fleet; readonly log: Log },
-  request: ReportStatusRequest,
+  packed: PackedReport,
 ): ReportOutcome {
-  const report = reportFromRequest(request);
+  const report = nodeReportFromPacked(packed);
   const before = deps.fleet.node(report.info.nodeId)?.fold;
   const outcome = deps.fleet.report(report);
   logChange(deps, report, before);
@@ -42,21 +49,81 @@ function logChange(
   if (before?.leaving !== true && after?.leaving === true) log.info("node left", fields);
 }
 
-function reportFromRequest(request: ReportStatusRequest): NodeReport {
-  const info = servedInfo(request.info);
-  const { epoch, afterSequence, facts, snapshot, load, leaving, sendTime } = request;
+/** The report with its instances and facts as bytes, for one that was taken apart already: JSON cannot be left as it came. */
+export function packedFromRequest(request: ReportStatusRequest): PackedReport {
+  const { info, epoch, afterSequence, load, leaving, sendTime, snapshot } = request;
+  return create(PackedReportSchema, {
+    ...(info ? { info } : {}),
+    ...(load ? { load } : {}),
+    ...(sendTime ? { sendTime } : {}),
+    ...(snapshot
+      ? {
+          snapshot: {
+            sequence: snapshot.sequence,
+            page: snapshot.page,
+            pageCount: snapshot.pageCount,
+            instances: snapshot.instances.map((instance) => toBinary(InstanceSchema, instance)),
+            providers: snapshot.providers,
+            witnesses: snapshot.witnesses,
+          },
+        }
+      : {}),
+    epoch,
+    afterSequence,
+    leaving,
+    facts: request.facts.map((fact) => toBinary(FactSchema, fact)),
+  });
+}
+
+/** The report as the fold reads it. Throws `INVALID_REQUEST` for one that contradicts itself, and `PROTOCOL_VERSION_UNSUPPORTED`. */
+export function nodeReportFromPacked(packed: PackedReport): NodeReport {
+  const info = servedInfo(packed.info);
+  const { epoch, afterSequence, load, leaving, sendTime } = packed;
   const refuse = (what: string, field: string): never => {
     throw fault(Reason.INVALID_REQUEST, `Cannot take report of node "${info.nodeId}": ${what}`, { subject: field });
   };
-  facts.forEach((fact, index) => {
+  const facts = packed.facts.map((bytes, index): HeldFact => {
+    const fact = factFromBytes(bytes, packed.snapshot !== undefined);
+    if (fact === undefined) return refuse(`fact ${index} cannot be read`, `facts[${index}]`);
     if (fact.nodeId !== info.nodeId) refuse(`fact ${index} is of node "${fact.nodeId}"`, `facts[${index}].node_id`);
     if (fact.epoch !== epoch) refuse(`fact ${index} is of another epoch`, `facts[${index}].epoch`);
     if (fact.sequence !== afterSequence + BigInt(index) + 1n)
       refuse(`fact ${index} is out of sequence`, `facts[${index}].sequence`);
+    return fact;
   });
+  const snapshot = packed.snapshot && pageFromPacked(packed.snapshot, () => refuse("an instance cannot be read", "snapshot.instances"));
   if (snapshot && snapshot.page >= snapshot.pageCount)
     refuse("the snapshot's page lies beyond its last", "snapshot.page");
   return { info, epoch, afterSequence, facts, snapshot, load, leaving, sentNs: nanoseconds(sendTime) };
+}
+
+/** Of the facts that come along with a snapshot few are kept, so they need no memory of their own yet. */
+function factFromBytes(bytes: Uint8Array, amongMany: boolean): HeldFact | undefined {
+  try {
+    return heldFactFromBytes(amongMany ? bytes : bytes.slice());
+  } catch {
+    // Lost: what exactly is wrong with the bytes. The agent is told which fact it was.
+    return undefined;
+  }
+}
+
+/** The page's instances lie in one piece of memory, without the facts and names around them. */
+function pageFromPacked(packed: PackedSnapshot, refuse: () => never): SnapshotPage {
+  const { sequence, page, pageCount, providers, witnesses } = packed;
+  const bytes = new Uint8Array(packed.instances.reduce((sum, each) => sum + each.length, 0));
+  let end = 0;
+  const instances = packed.instances.map((each): HeldInstance => {
+    const from = end;
+    bytes.set(each, from);
+    end += each.length;
+    try {
+      return heldInstanceFromBytes(bytes, from, end);
+    } catch {
+      // Lost: what exactly is wrong with the bytes.
+      return refuse();
+    }
+  });
+  return { sequence, page, pageCount, instances, providers, witnesses };
 }
 
 function nanoseconds(time: Timestamp | undefined): bigint {

@@ -2,6 +2,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { surplusOf, type Sighting } from "../../src/cp/double-starts.ts";
+import { heldInstanceFromMessage } from "../../src/cp/fold/held-instance.ts";
 import { hasEnded } from "../../src/cp/instance-life.ts";
 import { FactKind } from "../../src/gen/wasmatrix/v1/fact_pb.ts";
 import { InstanceState } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
@@ -12,7 +13,7 @@ import { createTestFleet, eventually, inline, type TestFleet } from "./test-flee
 const { RUNNING, STOPPED, BACKOFF, EXITED } = InstanceState;
 
 function sighting(nodeId: string, fields: { state?: InstanceState; createdMs?: number; generation?: bigint } = {}) {
-  return { nodeId, instance: instanceOf({ id: idOf(1), nodeId, ...fields }), heard: true } satisfies Sighting;
+  return { nodeId, instance: heldInstanceFromMessage(instanceOf({ id: idOf(1), nodeId, ...fields })), heard: true } satisfies Sighting;
 }
 
 function endedOn(...sightings: readonly Sighting[]): readonly string[] {

@@ -40,7 +40,7 @@ async function read(fleet: Fleet, after: FactPositions = new Map()): Promise<rea
   return batches;
 }
 
-const named = ({ nodeId, epoch, sequence }: Fact): string => `${nodeId}/${epoch}/${sequence}`;
+const named = ({ nodeId, epoch, sequence }: Pick<Fact, "nodeId" | "epoch" | "sequence">): string => `${nodeId}/${epoch}/${sequence}`;
 
 describe("a stream of facts", () => {
   it("resumed at any batch yields every fact exactly once, in order within each node", async () => {

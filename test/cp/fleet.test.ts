@@ -54,11 +54,11 @@ describe("a fleet", () => {
     const fleet = fleetAt({ nowMs: 0 });
     fleet.report(factReport("n1", 1));
     fleet.report(factReport("n2", 1));
-    const named = (): string[] => [...fleet.nodesWithName("web")].map(({ nodeId }) => nodeId);
+    const named = (): string[] => [...fleet.index.named("web")].map(({ nodeId }) => nodeId);
     expect(named()).toEqual(["n1", "n2"]);
     fleet.report(factReport("n2", 2, "other"));
     expect(named()).toEqual(["n1"]);
-    expect([...fleet.nodesWithName("other")]).toHaveLength(1);
+    expect([...fleet.index.named("other")]).toHaveLength(1);
   });
 
   it("takes the time of the last report, and of the last one after which nothing was missing", () => {

@@ -1,12 +1,15 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { selectInstance } from "../../src/cp/instance-selector.ts";
+import { heldInstanceFromMessage, type HeldInstance } from "../../src/cp/fold/held-instance.ts";
 import { hasEnded } from "../../src/cp/instance-life.ts";
 import { isFault, Reason } from "../../src/fault.ts";
-import { InstanceState, type Instance } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
+import { InstanceState } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
 import { idOf, instanceOf } from "./node-history.ts";
 
-const select = (instances: readonly Instance[], selector: string): Instance =>
+const heldOf = (fields: Parameters<typeof instanceOf>[0]): HeldInstance => heldInstanceFromMessage(instanceOf(fields));
+
+const select = (instances: readonly HeldInstance[], selector: string): HeldInstance =>
   selectInstance(instances, selector, "Cannot stop instance");
 
 function reasonOf(action: () => unknown): Reason | undefined {
@@ -30,7 +33,7 @@ const instances = fc
     ),
     { selector: ([each]) => each, maxLength: 12 },
   )
-  .map((all) => all.map(([each, name, state, createdMs]) => instanceOf({ id: each, name, state, createdMs })));
+  .map((all) => all.map(([each, name, state, createdMs]) => heldOf({ id: each, name, state, createdMs })));
 
 describe("selecting an instance", () => {
   it("finds every instance by its whole id", () => {
@@ -76,23 +79,23 @@ describe("selecting an instance", () => {
           expect(chosen).toBe(live[0]);
           return;
         }
-        const newest = Math.max(...named.map((instance) => Number(instance.createTime?.nanos)));
-        expect(Number(chosen.createTime?.nanos)).toBe(newest);
+        const newest = Math.max(...named.map((instance) => instance.createdMs));
+        expect(chosen.createdMs).toBe(newest);
       }),
       { numRuns: 1_000 },
     );
   });
 
   it("prefers a whole id to a name, and a name to a prefix", () => {
-    const byId = instanceOf({ id: idOf(1), name: "x" });
-    const named = instanceOf({ id: idOf(2), name: idOf(1) });
+    const byId = heldOf({ id: idOf(1), name: "x" });
+    const named = heldOf({ id: idOf(2), name: idOf(1) });
     expect(select([named, byId], idOf(1))).toBe(byId);
-    const prefixName = instanceOf({ id: idOf(3), name: "i1" });
+    const prefixName = heldOf({ id: idOf(3), name: "i1" });
     expect(select([byId, prefixName], "i1")).toBe(prefixName);
   });
 
   it("names at most five of the instances that fit", () => {
-    const many = Array.from({ length: 8 }, (_, index) => instanceOf({ id: idOf(index), name: "web" }));
+    const many = Array.from({ length: 8 }, (_, index) => heldOf({ id: idOf(index), name: "web" }));
     expect(() => select(many, "web")).toThrow(
       /^Cannot stop instance "web": 8 live instances have this name: (\w+, ){4}\w+ and 3 more$/,
     );

@@ -3,7 +3,9 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import * as fc from "fast-check";
 import type { NodeReport } from "../../src/cp/fold.ts";
-import { FactKind, FactSchema, SnapshotSchema, type Fact } from "../../src/gen/wasmatrix/v1/fact_pb.ts";
+import { heldFactFromMessage } from "../../src/cp/fold/held-fact.ts";
+import { heldInstanceFromMessage } from "../../src/cp/fold/held-instance.ts";
+import { FactKind, FactSchema, SnapshotSchema, type Fact, type Snapshot } from "../../src/gen/wasmatrix/v1/fact_pb.ts";
 import { GuestKind, InstanceSchema, InstanceState, type Instance } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
 import {
   CapacitySchema,
@@ -65,17 +67,24 @@ export function nodeInfoOf(
   });
 }
 
-export function reportOf(fields: Partial<NodeReport> = {}): NodeReport {
+/** A report as the fold reads it, from messages as an agent makes them. */
+export function reportOf(
+  fields: Partial<Omit<NodeReport, "facts" | "snapshot">> & {
+    readonly facts?: readonly Fact[];
+    readonly snapshot?: Snapshot;
+  } = {},
+): NodeReport {
+  const { facts = [], snapshot, ...rest } = fields;
   return {
     info: nodeInfoOf(),
     epoch: "e1",
     afterSequence: 0n,
-    facts: [],
-    snapshot: undefined,
     load: undefined,
     leaving: false,
     sentNs: 0n,
-    ...fields,
+    ...rest,
+    facts: facts.map(heldFactFromMessage),
+    snapshot: snapshot && { ...snapshot, instances: snapshot.instances.map(heldInstanceFromMessage) },
   };
 }
 

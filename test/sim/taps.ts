@@ -1,5 +1,5 @@
 /** Interceptors that let the simulator see what peers say to each other, or make a peer as old as it is to be. */
-import { isMessage } from "@bufbuild/protobuf";
+import { fromBinary, isMessage, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { isFault, Reason } from "../../src/fault.ts";
 import { faultFromConnect } from "../../src/rpc/fault-to-connect.ts";
@@ -13,6 +13,7 @@ import {
   ReservePlacementRequestSchema,
   WatchReportsResponseSchema,
 } from "../../src/gen/wasmatrix/v1/node_fleet_pb.ts";
+import { PackedWatchReportsResponseSchema } from "../../src/gen/wasmatrix/v1/packed_report_pb.ts";
 
 /** Sees every report that is pushed through it. */
 export function tapPushedReports(onReport: (report: ReportStatusRequest) => void): Interceptor {
@@ -30,7 +31,10 @@ export function tapStreamedReports(onReport: (report: ReportStatusRequest) => vo
     const messages = response.message;
     const tapped = async function* (): AsyncGenerator<(typeof messages extends AsyncIterable<infer T> ? T : never)> {
       for await (const message of messages) {
-        if (isMessage(message, WatchReportsResponseSchema) && message.report !== undefined) onReport(message.report);
+        const whole = isMessage(message, PackedWatchReportsResponseSchema)
+          ? fromBinary(WatchReportsResponseSchema, toBinary(PackedWatchReportsResponseSchema, message))
+          : undefined;
+        if (whole?.report !== undefined) onReport(whole.report);
         yield message;
       }
     };

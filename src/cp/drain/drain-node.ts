@@ -106,7 +106,8 @@ function liveOn(fleet: Fleet, nodeId: string): readonly Instance[] {
   const node = fleet.node(nodeId);
   return [...(node === undefined ? [] : ledgerValues(node.fold.instances))]
     .filter((instance) => !hasEnded(instance) && instance.state !== InstanceState.STOPPING)
-    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    .map((held) => held.whole());
 }
 
 function copiesOn(fleet: Fleet, nodeId: string): number {

@@ -116,7 +116,7 @@ async function startReady(deps: MoveDeps, copy: WitnessCopy, witnessNodeId: stri
   const now = (): Instance => {
     const node = deps.fleet.node(nodeId);
     const known = node === undefined ? undefined : ledgerValue(node.fold.instances, instanceId);
-    return known?.generation === generation ? known : started;
+    return known?.generation === generation ? known.whole() : started;
   };
   await untilFleet(deps, deps.readyTimeoutMs, () => hasBegun(now()) || hasEnded(now()));
   if (hasBegun(now())) return undefined;

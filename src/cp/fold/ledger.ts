@@ -4,19 +4,23 @@
  * `settled` is the state as of the coverage: all that happened until then is in it. `ahead` holds what is known of
  * later moments while facts in between are missing; its entries hide settled ones, so no id is in both.
  */
+import { VersionMap, type MapChange } from "./version-map.ts";
 
-/** Things by id. Immutable: every function answers a new one, or the same if nothing changed. */
+/** Things by id. Immutable: every function answers a new one, or the same if nothing changed, at the cost of what changes. */
 export type Ledger<T> = {
-  readonly settled: ReadonlyMap<string, T>;
-  readonly ahead: ReadonlyMap<string, AheadEntry<T>>;
+  readonly settled: VersionMap<string, T>;
+  readonly ahead: VersionMap<string, AheadEntry<T>>;
 };
 
 /** A thing as it was just after one sequence number; `value` is undefined if it was forgotten. */
 export type AheadEntry<T> = { readonly sequence: bigint; readonly value: T | undefined };
 
+/** What became of one id. */
+export type LedgerChange<T> = { readonly id: string; readonly before: T | undefined; readonly after: T | undefined };
+
 /** A ledger that holds nothing. */
 export function emptyLedger<T>(): Ledger<T> {
-  return { settled: new Map(), ahead: new Map() };
+  return { settled: VersionMap.from(), ahead: VersionMap.from() };
 }
 
 /** All things, settled or ahead. */
@@ -40,13 +44,26 @@ export function ledgerValue<T>(ledger: Ledger<T>, id: string): T | undefined {
 /** How many things are held. */
 export function ledgerSize<T>(ledger: Ledger<T>): number {
   let forgotten = 0;
-  for (const entry of ledger.ahead.values()) if (entry.value === undefined) forgotten += 1;
+  if (ledger.ahead.size > 0) for (const entry of ledger.ahead.values()) if (entry.value === undefined) forgotten += 1;
   return ledger.settled.size + ledger.ahead.size - forgotten;
+}
+
+/** What became of these ids between two ledgers; ids that are held alike are left out. */
+export function ledgerChanges<T>(
+  before: Ledger<T> | undefined,
+  after: Ledger<T>,
+  ids: Iterable<string>,
+): readonly LedgerChange<T>[] {
+  if (before === after) return [];
+  // One version after the other, because going to and fro between two versions costs their difference each time.
+  const changes = [...ids].map((id) => ({ id, before: before && ledgerValue(before, id), after: undefined as T | undefined }));
+  for (const change of changes) change.after = ledgerValue(after, change.id);
+  return changes.filter((change) => change.before !== change.after);
 }
 
 /**
  * Takes in changes; of two of one id the later stays. Those that `coverage` reaches are settled at once, so that the usual
- * report, which follows on the one before, costs one copy. The caller leaves out those that the coverage had before.
+ * report, which follows on the one before, is one step. The caller leaves out those that the coverage had before.
  */
 export function record<T>(
   ledger: Ledger<T>,
@@ -54,41 +71,38 @@ export function record<T>(
   coverage: bigint | undefined,
 ): Ledger<T> {
   if (changes.size === 0) return ledger;
-  const settled = new Map(ledger.settled);
-  const ahead = new Map(ledger.ahead);
+  const settled: MapChange<string, T>[] = [];
+  const ahead: MapChange<string, AheadEntry<T>>[] = [];
   for (const [id, change] of changes) {
-    const held = ahead.get(id);
+    const held = ledger.ahead.get(id);
     if (held && held.sequence >= change.sequence) continue;
     if (coverage !== undefined && change.sequence <= coverage) {
-      ahead.delete(id);
-      if (change.value === undefined) settled.delete(id);
-      else settled.set(id, change.value);
+      if (held) ahead.push([id, undefined]);
+      settled.push([id, change.value]);
     } else {
-      ahead.set(id, change);
-      settled.delete(id);
+      ahead.push([id, change]);
+      settled.push([id, undefined]);
     }
   }
-  return { settled, ahead };
+  return { settled: ledger.settled.with(settled), ahead: ledger.ahead.with(ahead) };
 }
 
 /** Moves what is ahead into the settled state as the coverage reaches it. */
 export function settle<T>(ledger: Ledger<T>, coverage: bigint): Ledger<T> {
-  const reached = [...ledger.ahead].filter(([, entry]) => entry.sequence <= coverage);
+  if (ledger.ahead.size === 0) return ledger;
+  const reached = ledger.ahead.entries().filter(([, entry]) => entry.sequence <= coverage);
   if (reached.length === 0) return ledger;
-  const settled = new Map(ledger.settled);
-  const ahead = new Map(ledger.ahead);
-  for (const [id, entry] of reached) {
-    ahead.delete(id);
-    if (entry.value !== undefined) settled.set(id, entry.value);
-  }
-  return { settled, ahead };
+  const settled = reached.flatMap(([id, { value }]): MapChange<string, T>[] => (value === undefined ? [] : [[id, value]]));
+  return { settled: ledger.settled.with(settled), ahead: ledger.ahead.with(reached.map(([id]) => [id, undefined])) };
 }
 
 /** Replaces the settled state by a whole snapshot as of `sequence`; what is known of later moments stays. */
-export function rebase<T>(ledger: Ledger<T>, values: ReadonlyMap<string, T>, sequence: bigint): Ledger<T> {
-  const ahead = new Map([...ledger.ahead].filter(([, entry]) => entry.sequence > sequence));
-  const settled = new Map([...values].filter(([id]) => !ahead.has(id)));
-  return { settled, ahead };
+export function rebase<T>(ledger: Ledger<T>, values: Iterable<readonly [string, T]>, sequence: bigint): Ledger<T> {
+  const ahead = ledger.ahead.entries().filter(([, entry]) => entry.sequence > sequence);
+  const hidden = new Set(ahead.map(([id]) => id));
+  const settled = new Map(values);
+  for (const id of hidden) settled.delete(id);
+  return { settled: VersionMap.from(settled), ahead: VersionMap.from(ahead) };
 }
 
 /** Keeps at most `max` things: later changes first, then `keepFirst` ones, then by id. */
@@ -98,5 +112,5 @@ export function bounded<T>(ledger: Ledger<T>, max: number, keepFirst: (value: T)
   const settled = [...ledger.settled].sort(
     ([idA, a], [idB, b]) => Number(keepFirst(b)) - Number(keepFirst(a)) || (idA < idB ? -1 : 1),
   );
-  return { settled: new Map(settled.slice(0, max - ahead.length)), ahead: new Map(ahead) };
+  return { settled: VersionMap.from(settled.slice(0, max - ahead.length)), ahead: VersionMap.from(ahead) };
 }

@@ -1,5 +1,5 @@
 /** The newest facts of one node, over all its lives. Pure. */
-import type { Fact } from "../../gen/wasmatrix/v1/fact_pb.ts";
+import type { HeldFact } from "./held-fact.ts";
 
 /** Where a fact stands among those of its node. */
 export type FactOrder = { readonly epoch: string; readonly sequence: bigint };
@@ -26,26 +26,33 @@ export function firstAfter(facts: readonly FactOrder[], position: FactOrder): nu
 
 /** Adds facts, in any order and with duplicates, and keeps the newest `max`. `news` are those that were not held, ascending. */
 export function rememberFacts(
-  held: readonly Fact[],
-  added: readonly Fact[],
+  held: readonly HeldFact[],
+  added: readonly HeldFact[],
   max: number,
-): { readonly facts: readonly Fact[]; readonly news: readonly Fact[] } {
-  const unseen = new Map<string, Fact>();
+): { readonly facts: readonly HeldFact[]; readonly news: readonly HeldFact[] } {
+  const unseen = new Map<string, HeldFact>();
   for (const fact of added) if (!holds(held, fact)) unseen.set(`${fact.epoch}/${fact.sequence}`, fact);
   if (unseen.size === 0) return { facts: held.length > max ? held.slice(-max) : held, news: [] };
-  const facts = [...held, ...unseen.values()];
-  const last = held.at(-1);
-  const fresh = [...unseen.values()].sort(compareFacts);
-  const first = fresh[0];
   // Almost always the new ones follow the held ones, already in order.
-  if (last && first && compareFacts(last, first) < 0) facts.splice(held.length, fresh.length, ...fresh);
-  else facts.sort(compareFacts);
-  const kept = facts.slice(-max);
+  const fresh = [...unseen.values()].sort(compareFacts);
+  const kept = merged(held, fresh, max);
   const oldest = kept[0];
   return { facts: kept, news: oldest ? fresh.filter((fact) => compareFacts(fact, oldest) >= 0) : [] };
 }
 
-function holds(facts: readonly Fact[], fact: Fact): boolean {
+/** The newest `max` of two ascending lists. */
+function merged(held: readonly HeldFact[], fresh: readonly HeldFact[], max: number): readonly HeldFact[] {
+  const [last, first] = [held.at(-1), fresh[0]];
+  // Only those that stay are worth a memory of their own.
+  const own = fresh.slice(-max).map((fact) => fact.alone());
+  if (!last || !first || compareFacts(last, first) < 0) {
+    const room = max - own.length;
+    return room <= 0 ? own : [...held.slice(-room), ...own];
+  }
+  return [...held, ...own].sort(compareFacts).slice(-max);
+}
+
+function holds(facts: readonly HeldFact[], fact: HeldFact): boolean {
   const before = facts[firstAfter(facts, fact) - 1];
   return before !== undefined && compareFacts(before, fact) === 0;
 }

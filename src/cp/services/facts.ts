@@ -39,7 +39,7 @@ async function* watchFacts(
       },
     );
     for await (const { facts, positions, gap } of stream)
-      yield { facts: [...facts], cursor: cursorFromPositions(positions), gap };
+      yield { facts: facts.map((fact) => fact.whole()), cursor: cursorFromPositions(positions), gap };
     if (deps.closing.aborted) throw shuttingDown(DOING);
   } finally {
     release();

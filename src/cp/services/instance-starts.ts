@@ -10,10 +10,7 @@ import {
   type StartResult,
 } from "../../gen/wasmatrix/v1/control_plane_pb.ts";
 import { InstanceSchema, type Instance } from "../../gen/wasmatrix/v1/instance_pb.ts";
-import { codeName } from "../../rpc/code-name.ts";
 import { requestIdKey } from "../../rpc/request-id.ts";
-import { instancesByName } from "../fold/instances-by-name.ts";
-import { hasEnded } from "../instance-life.ts";
 import { startBatch } from "../start/start-batch.ts";
 import type { Started } from "../start/start-instance.ts";
 import { orderOptions, type ServiceDeps } from "./service-deps.ts";
@@ -32,7 +29,7 @@ export function instanceStarts(deps: ServiceDeps): Handlers {
     clock: deps.clock,
     modules: deps.modules,
     placementNodes: deps.placementNodes,
-    countsOf: (name: string) => countsOf(deps, name),
+    countsOf: (name: string) => deps.fleet.index.liveNamed(name),
     start: starter.start,
   };
   return {
@@ -60,16 +57,6 @@ async function explain(
   };
 }
 
-/** Live instances of a name by node. */
-function countsOf({ fleet }: ServiceDeps, name: string): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const { nodeId, fold } of fleet.nodesWithName(name)) {
-    const named = instancesByName(fold.instances).get(name) ?? [];
-    counts.set(nodeId, named.filter((instance) => !hasEnded(instance)).length);
-  }
-  return counts;
-}
-
 function resultFrom(
   settled: PromiseSettledResult<Started>,
   { log }: ServiceDeps,
@@ -86,7 +73,7 @@ function resultFrom(
     error instanceof Fault
       ? error
       : fault(Reason.INTERNAL, `Internal error: the log has it under request id ${requestId}`);
-  const failure = { code: codeName(code), message, detail: { reason, subject, requestId } };
+  const failure = { code, message, detail: { reason, subject, requestId } };
   return create(StartResultSchema, { result: { case: "failure", value: failure } });
 }
 

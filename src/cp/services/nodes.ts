@@ -1,10 +1,12 @@
 /** RegisterNode, ReportStatus and ListNodes. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
-import type { ControlPlaneService } from "../../gen/wasmatrix/v1/control_plane_pb.ts";
+import type { ControlPlaneService, ReportStatusResponseSchema } from "../../gen/wasmatrix/v1/control_plane_pb.ts";
 import { PROTOCOL_VERSION } from "../../protocol-version.ts";
 import { viewNode } from "../fleet-view.ts";
-import { servedInfo, takeReport } from "../take-report.ts";
+import type { ReportOutcome } from "../fleet.ts";
+import { packedFromRequest, servedInfo, takeReport } from "../take-report.ts";
 import type { ServiceDeps } from "./service-deps.ts";
 
 type Handlers = Pick<ServiceImpl<typeof ControlPlaneService>, "registerNode" | "reportStatus" | "listNodes">;
@@ -27,11 +29,8 @@ export function nodes(deps: ServiceDeps): Handlers {
       return { protocolVersion: PROTOCOL_VERSION, reportInterval: durationFromMs(deps.reportIntervalMs) };
     },
 
-    reportStatus(request) {
-      const outcome = takeReport(deps, request);
-      if (outcome.kind === "need-snapshot") return { holds: { case: "needSnapshot", value: { why: outcome.why } } };
-      return { holds: { case: "acknowledged", value: { epoch: outcome.epoch, sequence: outcome.sequence } } };
-    },
+    // Only for JSON: `packed-methods.ts` serves the binary form.
+    reportStatus: (request) => answerToReport(takeReport(deps, packedFromRequest(request))),
 
     listNodes() {
       const steadyMs = deps.clock.steadyMs();
@@ -39,4 +38,10 @@ export function nodes(deps: ServiceDeps): Handlers {
       return { nodes: held.map((node) => viewNode(node, steadyMs, deps.silence)) };
     },
   };
+}
+
+/** What the agent is told of its report. */
+export function answerToReport(outcome: ReportOutcome): MessageInitShape<typeof ReportStatusResponseSchema> {
+  if (outcome.kind === "need-snapshot") return { holds: { case: "needSnapshot", value: { why: outcome.why } } };
+  return { holds: { case: "acknowledged", value: { epoch: outcome.epoch, sequence: outcome.sequence } } };
 }

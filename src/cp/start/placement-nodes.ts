@@ -2,9 +2,7 @@
 import type { Clock } from "../../clock.ts";
 import { isRebuilding, nodeStateAt, type SilencePolicy } from "../fleet-view.ts";
 import type { Fleet } from "../fleet.ts";
-import { instancesByName } from "../fold/instances-by-name.ts";
 import { ledgerSize, ledgerValues } from "../fold/ledger.ts";
-import { hasEnded } from "../instance-life.ts";
 import type { PlacementNode } from "../placement.ts";
 
 /** Capacity that orders under way will take; it is in no report yet. */
@@ -44,11 +42,7 @@ export function placementNodes(
   name: string,
 ): readonly PlacementNode[] {
   const steadyMs = deps.clock.steadyMs();
-  const sameName = new Map<string, number>();
-  for (const node of name === "" ? [] : deps.fleet.nodesWithName(name)) {
-    const named = instancesByName(node.fold.instances).get(name) ?? [];
-    sameName.set(node.nodeId, named.filter((instance) => !hasEnded(instance)).length);
-  }
+  const sameName = deps.fleet.index.liveNamed(name);
   return [...deps.fleet.nodes()].map((node) => {
     const { info, load } = node.fold.announced;
     const ordered = deps.underWay.of(node.nodeId);

@@ -1,7 +1,8 @@
 /** What agents report: facts that stay what they are, in order; and control planes that make the same of them in whatever order they come. */
 import { toBinary } from "@bufbuild/protobuf";
-import { foldReport, type NodeFold, type NodeReport } from "../../../src/cp/fold.ts";
+import { foldReport, type NodeFold } from "../../../src/cp/fold.ts";
 import type { Ledger } from "../../../src/cp/fold/ledger.ts";
+import { nodeReportFromPacked, packedFromRequest } from "../../../src/cp/take-report.ts";
 import type { ReportStatusRequest } from "../../../src/gen/wasmatrix/v1/control_plane_pb.ts";
 import { FactSchema, WitnessSchema, type Fact } from "../../../src/gen/wasmatrix/v1/fact_pb.ts";
 import { InstanceSchema } from "../../../src/gen/wasmatrix/v1/instance_pb.ts";
@@ -70,11 +71,9 @@ function foldAll(reports: readonly ReportStatusRequest[]): NodeFold | undefined 
   // Bounds that are never reached: only past them may the order show.
   const limits = { instancesMax: 100_000, factsMax: 100_000, unfinishedMax: 100_000 };
   let node: NodeFold | undefined;
-  for (const { info, epoch, afterSequence, facts, snapshot, load, leaving, sendTime } of reports) {
-    if (info === undefined) continue;
-    const sentNs = (sendTime?.seconds ?? 0n) * 1_000_000_000n + BigInt(sendTime?.nanos ?? 0);
-    const report: NodeReport = { info, epoch, afterSequence, facts, snapshot, load, leaving, sentNs };
-    node = foldReport(node, report, limits).node;
+  for (const report of reports) {
+    if (report.info === undefined) continue;
+    node = foldReport(node, nodeReportFromPacked(packedFromRequest(report)), limits).node;
   }
   return node;
 }
@@ -87,7 +86,7 @@ function textOfFold(node: NodeFold | undefined): string {
     `${epoch} ${leaving} ${coverage} ${announced.sequence} ${announced.sentNs} ${announced.load?.instances}/${announced.load?.memoryBytes}`,
     hex(toBinary(NodeInfoSchema, announced.info)),
     ranges.map(({ after, to }) => `${after}-${to}`).join(),
-    textOfLedger(instances, (value) => toBinary(InstanceSchema, value)),
+    textOfLedger(instances, (value) => toBinary(InstanceSchema, value.whole())),
     textOfLedger(providers, (value) => toBinary(ProviderSchema, value)),
     textOfLedger(witnesses, (value) => toBinary(WitnessSchema, value)),
     snapshots.map(({ sequence, pageCount, pages }) => `${sequence} ${pageCount} ${[...pages.keys()].toSorted().join()}`).join(";"),
