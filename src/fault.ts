@@ -1,8 +1,27 @@
 /** The error vocabulary: one typed reason per failure, and the one place that maps reasons to Connect codes. */
-import type { Code } from "@connectrpc/connect";
 import { Reason } from "./gen/reason.ts";
 
 export { Reason };
+
+/**
+ * Connect's codes by name. Not connect's own values: every guest's thread loads this file, and connect with it would be most of its
+ * boot. `src/rpc/fault-to-connect.ts` has the values.
+ */
+export type CodeName =
+  | "canceled"
+  | "unknown"
+  | "invalid_argument"
+  | "deadline_exceeded"
+  | "not_found"
+  | "already_exists"
+  | "permission_denied"
+  | "resource_exhausted"
+  | "failed_precondition"
+  | "aborted"
+  | "unimplemented"
+  | "internal"
+  | "unavailable"
+  | "unauthenticated";
 
 /** A failure that its caller can act on. It becomes a `ConnectError` only at the edge (`src/rpc/fault-to-connect.ts`). */
 export class Fault extends Error {
@@ -18,7 +37,7 @@ export class Fault extends Error {
   }
 
   /** The Connect code that the reason stands for. */
-  get code(): Code {
+  get code(): CodeName {
     return codeFromReason(this.reason);
   }
 }
@@ -50,83 +69,62 @@ export function reasonName(reason: Reason): string {
 }
 
 /** The Connect code of a reason; a value newer than this program is `unknown`. */
-export function codeFromReason(reason: Reason): Code {
-  return CODES[reason] ?? CODE.Unknown;
+export function codeFromReason(reason: Reason): CodeName {
+  return CODES[reason] ?? "unknown";
 }
 
 const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(Reason).map(([name, value]) => [value, name]));
 
-/**
- * Connect's codes by number. Not imported as values: every guest's thread loads this file, and connect with it would be most of
- * its boot. The test "codes are connect's own" holds them equal.
- */
-const CODE = {
-  Canceled: 1,
-  Unknown: 2,
-  InvalidArgument: 3,
-  DeadlineExceeded: 4,
-  NotFound: 5,
-  AlreadyExists: 6,
-  PermissionDenied: 7,
-  ResourceExhausted: 8,
-  FailedPrecondition: 9,
-  Aborted: 10,
-  Unimplemented: 12,
-  Internal: 13,
-  Unavailable: 14,
-  Unauthenticated: 16,
-} as const satisfies Partial<Record<keyof typeof Code, Code>>;
-
 /** By what the caller should do about it (the table in the proto file). A new reason does not compile until it has a code. */
-const CODES: Readonly<Record<Reason, Code>> = {
-  [Reason.UNSPECIFIED]: CODE.Unknown,
-  [Reason.INVALID_REQUEST]: CODE.InvalidArgument,
-  [Reason.MODULE_NOT_WASM]: CODE.InvalidArgument,
-  [Reason.MODULE_MALFORMED]: CODE.InvalidArgument,
-  [Reason.MODULE_KIND_UNSUPPORTED]: CODE.FailedPrecondition,
-  [Reason.MODULE_TOO_LARGE]: CODE.ResourceExhausted,
-  [Reason.MODULE_IMPORT_UNKNOWN]: CODE.FailedPrecondition,
-  [Reason.MODULE_NOT_FOUND]: CODE.NotFound,
-  [Reason.MODULE_UNREACHABLE]: CODE.FailedPrecondition,
-  [Reason.MODULE_DIGEST_MISMATCH]: CODE.FailedPrecondition,
-  [Reason.INSTANCE_NOT_FOUND]: CODE.NotFound,
-  [Reason.INSTANCE_AMBIGUOUS]: CODE.InvalidArgument,
-  [Reason.INSTANCE_NAME_TAKEN]: CODE.AlreadyExists,
-  [Reason.INSTANCE_NOT_RUNNING]: CODE.FailedPrecondition,
-  [Reason.PERMISSION_INVALID]: CODE.InvalidArgument,
-  [Reason.FUNCTION_NOT_FOUND]: CODE.NotFound,
-  [Reason.ARGUMENT_INVALID]: CODE.InvalidArgument,
-  [Reason.GUEST_TRAPPED]: CODE.Aborted,
-  [Reason.CALL_TIMED_OUT]: CODE.DeadlineExceeded,
-  [Reason.CALL_QUEUE_FULL]: CODE.ResourceExhausted,
-  [Reason.BODY_TOO_LARGE]: CODE.ResourceExhausted,
-  [Reason.LIMIT_INVALID]: CODE.InvalidArgument,
-  [Reason.NODE_AT_CAPACITY]: CODE.ResourceExhausted,
-  [Reason.NO_NODE_FITS]: CODE.FailedPrecondition,
-  [Reason.NODE_NOT_FOUND]: CODE.NotFound,
-  [Reason.NODE_UNREACHABLE]: CODE.Unavailable,
-  [Reason.PROVIDER_NOT_FOUND]: CODE.NotFound,
-  [Reason.PROVIDER_STOPPED]: CODE.FailedPrecondition,
-  [Reason.PROVIDER_UNAVAILABLE]: CODE.Unavailable,
-  [Reason.PROVIDER_LIMIT]: CODE.ResourceExhausted,
-  [Reason.CAPABILITY_DENIED]: CODE.PermissionDenied,
-  [Reason.PROTOCOL_VERSION_UNSUPPORTED]: CODE.FailedPrecondition,
-  [Reason.UNAUTHENTICATED]: CODE.Unauthenticated,
-  [Reason.IDEMPOTENCY_CONFLICT]: CODE.AlreadyExists,
-  [Reason.CURSOR_INVALID]: CODE.InvalidArgument,
-  [Reason.SHUTTING_DOWN]: CODE.Unavailable,
-  [Reason.NAME_NOT_SERVED]: CODE.NotFound,
-  [Reason.TOO_MANY_REQUESTS]: CODE.ResourceExhausted,
-  [Reason.CANCELED]: CODE.Canceled,
-  [Reason.START_TIMED_OUT]: CODE.DeadlineExceeded,
-  [Reason.INTERNAL]: CODE.Internal,
-  [Reason.UNIMPLEMENTED]: CODE.Unimplemented,
-  [Reason.NOT_SHARED]: CODE.FailedPrecondition,
-  [Reason.DELIVERY_FAILED]: CODE.Aborted,
-  [Reason.DISCOVERY_UNAVAILABLE]: CODE.Unavailable,
-  [Reason.GENERATION_SUPERSEDED]: CODE.Aborted,
-  [Reason.NODE_CORDONED]: CODE.FailedPrecondition,
-  [Reason.NO_WITNESS]: CODE.FailedPrecondition,
-  [Reason.REBUILDING]: CODE.Unavailable,
-  [Reason.CALL_INTERRUPTED]: CODE.Unavailable,
+const CODES: Readonly<Record<Reason, CodeName>> = {
+  [Reason.UNSPECIFIED]: "unknown",
+  [Reason.INVALID_REQUEST]: "invalid_argument",
+  [Reason.MODULE_NOT_WASM]: "invalid_argument",
+  [Reason.MODULE_MALFORMED]: "invalid_argument",
+  [Reason.MODULE_KIND_UNSUPPORTED]: "failed_precondition",
+  [Reason.MODULE_TOO_LARGE]: "resource_exhausted",
+  [Reason.MODULE_IMPORT_UNKNOWN]: "failed_precondition",
+  [Reason.MODULE_NOT_FOUND]: "not_found",
+  [Reason.MODULE_UNREACHABLE]: "failed_precondition",
+  [Reason.MODULE_DIGEST_MISMATCH]: "failed_precondition",
+  [Reason.INSTANCE_NOT_FOUND]: "not_found",
+  [Reason.INSTANCE_AMBIGUOUS]: "invalid_argument",
+  [Reason.INSTANCE_NAME_TAKEN]: "already_exists",
+  [Reason.INSTANCE_NOT_RUNNING]: "failed_precondition",
+  [Reason.PERMISSION_INVALID]: "invalid_argument",
+  [Reason.FUNCTION_NOT_FOUND]: "not_found",
+  [Reason.ARGUMENT_INVALID]: "invalid_argument",
+  [Reason.GUEST_TRAPPED]: "aborted",
+  [Reason.CALL_TIMED_OUT]: "deadline_exceeded",
+  [Reason.CALL_QUEUE_FULL]: "resource_exhausted",
+  [Reason.BODY_TOO_LARGE]: "resource_exhausted",
+  [Reason.LIMIT_INVALID]: "invalid_argument",
+  [Reason.NODE_AT_CAPACITY]: "resource_exhausted",
+  [Reason.NO_NODE_FITS]: "failed_precondition",
+  [Reason.NODE_NOT_FOUND]: "not_found",
+  [Reason.NODE_UNREACHABLE]: "unavailable",
+  [Reason.PROVIDER_NOT_FOUND]: "not_found",
+  [Reason.PROVIDER_STOPPED]: "failed_precondition",
+  [Reason.PROVIDER_UNAVAILABLE]: "unavailable",
+  [Reason.PROVIDER_LIMIT]: "resource_exhausted",
+  [Reason.CAPABILITY_DENIED]: "permission_denied",
+  [Reason.PROTOCOL_VERSION_UNSUPPORTED]: "failed_precondition",
+  [Reason.UNAUTHENTICATED]: "unauthenticated",
+  [Reason.IDEMPOTENCY_CONFLICT]: "already_exists",
+  [Reason.CURSOR_INVALID]: "invalid_argument",
+  [Reason.SHUTTING_DOWN]: "unavailable",
+  [Reason.NAME_NOT_SERVED]: "not_found",
+  [Reason.TOO_MANY_REQUESTS]: "resource_exhausted",
+  [Reason.CANCELED]: "canceled",
+  [Reason.START_TIMED_OUT]: "deadline_exceeded",
+  [Reason.INTERNAL]: "internal",
+  [Reason.UNIMPLEMENTED]: "unimplemented",
+  [Reason.NOT_SHARED]: "failed_precondition",
+  [Reason.DELIVERY_FAILED]: "aborted",
+  [Reason.DISCOVERY_UNAVAILABLE]: "unavailable",
+  [Reason.GENERATION_SUPERSEDED]: "aborted",
+  [Reason.NODE_CORDONED]: "failed_precondition",
+  [Reason.NO_WITNESS]: "failed_precondition",
+  [Reason.REBUILDING]: "unavailable",
+  [Reason.CALL_INTERRUPTED]: "unavailable",
 };

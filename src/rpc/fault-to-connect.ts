@@ -1,14 +1,31 @@
 /** The edge between our errors and the wire's: the last step out of a server, the first step into a client. */
 import { Code, ConnectError } from "@connectrpc/connect";
-import { fault, Fault, Reason, type FaultOptions } from "../fault.ts";
+import { fault, Fault, Reason, type CodeName, type FaultOptions } from "../fault.ts";
 import { ErrorDetailSchema, ReasonSchema } from "../gen/wasmatrix/v1/error_pb.ts";
 
 /** The error that a caller sees: the fault's code and sentence, with its reason and the request id as a detail; never its cause. */
 export function connectErrorFromFault(error: Fault, requestId: string): ConnectError {
-  return new ConnectError(error.message, error.code, undefined, [
+  return new ConnectError(error.message, CODES[error.code], undefined, [
     { desc: ErrorDetailSchema, value: { reason: error.reason, subject: error.subject, requestId } },
   ]);
 }
+
+const CODES: Readonly<Record<CodeName, Code>> = {
+  canceled: Code.Canceled,
+  unknown: Code.Unknown,
+  invalid_argument: Code.InvalidArgument,
+  deadline_exceeded: Code.DeadlineExceeded,
+  not_found: Code.NotFound,
+  already_exists: Code.AlreadyExists,
+  permission_denied: Code.PermissionDenied,
+  resource_exhausted: Code.ResourceExhausted,
+  failed_precondition: Code.FailedPrecondition,
+  aborted: Code.Aborted,
+  unimplemented: Code.Unimplemented,
+  internal: Code.Internal,
+  unavailable: Code.Unavailable,
+  unauthenticated: Code.Unauthenticated,
+};
 
 /** A fault that came over the wire; it remembers under which id the server logged it. */
 export class RemoteFault extends Fault {
