@@ -24,7 +24,7 @@ const EXPECTED: Readonly<Record<"i32" | "i64" | "f32" | "f64", string>> = {
 };
 
 /**
- * Turns JSON arguments into what function `name` takes; throws `ARGUMENT_INVALID` that names the index, the type
+ * Turns JSON arguments into what function `name` takes; throws `ARGUMENT_INVALID` that names the argument, counted from 1, the type
  * expected and what was given. Integers may be written signed or unsigned. An f32 is rounded to the nearest one.
  */
 export function wasmFromJson(name: string, type: FunctionType, args: readonly unknown[]): WasmValue[] {
@@ -39,11 +39,15 @@ export function wasmFromJson(name: string, type: FunctionType, args: readonly un
   return parameters.map((parameter, index) => {
     const field = `args[${index}]`;
     if (parameter === "v128" || parameter === "reference") {
-      throw refused(name, field, `argument ${index} is a ${parameter}, which JSON cannot carry`);
+      throw refused(name, field, `argument ${index + 1} is a ${parameter}, which JSON cannot carry`);
     }
     const value = valueFromJson(parameter, args[index]);
     if (value === undefined)
-      throw refused(name, field, `argument ${index} must be ${EXPECTED[parameter]} (got ${described(args[index])})`);
+      throw refused(
+        name,
+        field,
+        `argument ${index + 1} must be ${EXPECTED[parameter]} (got ${described(args[index])})`,
+      );
     return value;
   });
 }

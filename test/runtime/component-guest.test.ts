@@ -48,7 +48,7 @@ describe("a component with functions", () => {
     const guest = await runtime.start(guestStart(CALCULATOR));
     await expect(guest.invoke("example:calc/ops#add", [1, "x"])).rejects.toMatchObject({
       reason: Reason.ARGUMENT_INVALID,
-      message: expect.stringMatching(/^Cannot call "example:calc\/ops#add": argument 1: expected .*, got string "x"$/),
+      message: expect.stringMatching(/^Cannot call "example:calc\/ops#add": argument 2: expected .*, got string "x"$/),
     });
     await expect(guest.invoke("example:calc/ops#subtract", [])).rejects.toMatchObject({
       reason: Reason.FUNCTION_NOT_FOUND,

@@ -48,21 +48,21 @@ describe("a guest with exported functions", () => {
 
   it.each([
     ["add", [1], "it takes 2 arguments (i32, i32), 1 given", ""],
-    ["add", [1, "2"], 'argument 1 must be i32, a whole number from -2147483648 to 4294967295 (got "2")', "args[1]"],
+    ["add", [1, "2"], 'argument 2 must be i32, a whole number from -2147483648 to 4294967295 (got "2")', "args[1]"],
     [
       "add",
       [1, 4294967296],
-      "argument 1 must be i32, a whole number from -2147483648 to 4294967295 (got 4294967296)",
+      "argument 2 must be i32, a whole number from -2147483648 to 4294967295 (got 4294967296)",
       "args[1]",
     ],
     [
       "twice64",
       ["0x10"],
-      'argument 0 must be i64, a string of decimal digits (or a safe integer) from -9223372036854775808 to 18446744073709551615 (got "0x10")',
+      'argument 1 must be i64, a string of decimal digits (or a safe integer) from -9223372036854775808 to 18446744073709551615 (got "0x10")',
       "args[0]",
     ],
-    ["half", [null], 'argument 0 must be f64, a number, or "NaN", "Infinity", "-Infinity" (got null)', "args[0]"],
-    ["vector", [0], "argument 0 is a v128, which JSON cannot carry", "args[0]"],
+    ["half", [null], 'argument 1 must be f64, a number, or "NaN", "Infinity", "-Infinity" (got null)', "args[0]"],
+    ["vector", [0], "argument 1 is a v128, which JSON cannot carry", "args[0]"],
   ])("refuses %s(%j) with a sentence and is not disturbed", async (name, args, problem, subject) => {
     const guest = await runtime.start(guestStart(ARITHMETIC));
     await expect(guest.invoke(name, args)).rejects.toMatchObject({

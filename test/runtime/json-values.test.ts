@@ -80,7 +80,7 @@ describe("JSON values and WebAssembly values", () => {
     ["f64", { valueOf: 1 }],
     ["i32", undefined],
   ] as const)("refuse for %s: %s", (type, given) => {
-    expect(() => wasmFromJson("f", taking(type), [given])).toThrow(/argument 0 must be/);
+    expect(() => wasmFromJson("f", taking(type), [given])).toThrow(/argument 1 must be/);
   });
 
   it("refuse a call whose result JSON cannot carry, and shorten what was given", () => {

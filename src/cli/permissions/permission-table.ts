@@ -8,8 +8,8 @@ import {
 
 /** One permission of an instance. */
 export type PermissionRow = {
-  /** `granted` and `denied` by an assignment, `missing` if no assignment speaks of it and it was asked for. */
-  readonly standing: "granted" | "denied" | "missing";
+  /** `granted` and `denied` by an assignment; without one, `revoked` if it was used before, and `missing` if it was only asked for. */
+  readonly standing: "granted" | "denied" | "revoked" | "missing";
   readonly permission: string;
   /** For kv; otherwise empty. */
   readonly bucket: string;
@@ -19,7 +19,7 @@ export type PermissionRow = {
   readonly refusedCount: bigint;
 };
 
-/** Granted ones first, then denied ones, then those that were asked for in vain. */
+/** Granted ones first, then denied ones, then those that are gone or were asked for in vain. */
 export function permissionRows(instance: Pick<Instance, "assignments" | "permissionUses">): PermissionRow[] {
   const left = new Set(instance.permissionUses);
   const rows = (standing: "granted" | "denied", assignment: Assignment): PermissionRow[] => {
@@ -38,9 +38,10 @@ export function permissionRows(instance: Pick<Instance, "assignments" | "permiss
   return [
     ...assignments.flatMap((assignment) => rows("granted", assignment)),
     ...assignments.flatMap((assignment) => rows("denied", assignment)),
-    ...[...left].map((use) =>
-      rowOf({ standing: "missing", permission: use.permission, bucket: use.bucket, provider: "" }, use),
-    ),
+    ...[...left].map((use) => {
+      const standing = use.usedCount > 0n ? "revoked" : "missing";
+      return rowOf({ standing, permission: use.permission, bucket: use.bucket, provider: "" }, use);
+    }),
   ];
 }
 

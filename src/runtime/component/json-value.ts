@@ -32,7 +32,7 @@ export type CalledFunction = {
 };
 
 /**
- * Turns JSON arguments into what the function takes. Throws `ARGUMENT_INVALID`, which names the place:
+ * Turns JSON arguments into what the function takes. Throws `ARGUMENT_INVALID`, which names the place, arguments counted from 1:
  * `Cannot call "a:b/c#f": argument 2 .items[3].price: expected f64, got string "x"`. Functions that take or give
  * resources cannot be called so.
  */
@@ -51,7 +51,7 @@ export function valuesFromJson({ plan, type, name }: CalledFunction, args: reado
     } catch (error) {
       if (!(error instanceof Mismatch)) throw error;
       const place = error.path === "" ? "" : ` ${error.path}`;
-      throw refused(name, `args[${index}]${error.path}`, `argument ${index}${place}: ${error.message}`);
+      throw refused(name, `args[${index}]${error.path}`, `argument ${index + 1}${place}: ${error.message}`);
     }
   });
 }

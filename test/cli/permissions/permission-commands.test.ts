@@ -203,7 +203,7 @@ describe("grant and revoke", () => {
 });
 
 describe("inspect ID", () => {
-  test("shows what is granted, denied and missing, with counts, and isolation, reuse, config and all limits", async () => {
+  test("shows what is granted, denied, missing and revoked, with counts, and isolation, reuse, config and all limits", async () => {
     const cli = await cliWith({
       queryInstance: () => ({
         instance: instanceWith({
@@ -216,8 +216,9 @@ describe("inspect ID", () => {
             { permission: "http:domain:a.example", usedCount: 12n },
             { permission: "http:domain:b.example", deniedCount: 2n },
             { permission: "kv:write", bucket: "default", deniedCount: 3n },
+            { permission: "kv:delete", bucket: "default", usedCount: 1n, deniedCount: 2n },
           ],
-          deniedCount: 5n,
+          deniedCount: 7n,
         }),
       }),
     });
@@ -230,7 +231,8 @@ describe("inspect ID", () => {
         "granted kv:read default kv 0 0",
         "denied http:domain:b.example - http 0 2",
         "missing kv:write default - 0 3",
-        "refused: 5 operations",
+        "revoked kv:delete default - 1 2",
+        "refused: 7 operations",
         "isolation: dedicated",
         "reuse: none",
         "config: greeting",

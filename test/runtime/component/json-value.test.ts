@@ -83,39 +83,39 @@ describe("JSON to WIT values and back", () => {
   });
 
   it.each([
-    ["u8", 256, "argument 0: expected u8, a whole number from 0 to 255, got number 256"],
-    ["u8", 1.5, "argument 0: expected u8, a whole number from 0 to 255, got number 1.5"],
+    ["u8", 256, "argument 1: expected u8, a whole number from 0 to 255, got number 256"],
+    ["u8", 1.5, "argument 1: expected u8, a whole number from 0 to 255, got number 1.5"],
     [
       "u64",
       "-1",
-      'argument 0: expected u64, a string of decimal digits (or a safe integer) from 0 to 18446744073709551615, got string "-1"',
+      'argument 1: expected u64, a string of decimal digits (or a safe integer) from 0 to 18446744073709551615, got string "-1"',
     ],
     ["u64", 2 ** 60, "got number 1152921504606847000"],
-    ["f64", "x", 'argument 0: expected f64, a number or "NaN", "Infinity", "-Infinity", got string "x"'],
+    ["f64", "x", 'argument 1: expected f64, a number or "NaN", "Infinity", "-Infinity", got string "x"'],
     ["f32", 1e300, "got number 1e+300"],
-    ["char", "ab", 'argument 0: expected char, a string of one character, got string "ab"'],
-    ["bool", 1, "argument 0: expected a boolean, got number 1"],
-    ["string", null, "argument 0: expected a string, got null"],
-    ["(list u8)", [1, 300], "argument 0 [1]: expected u8, a whole number from 0 to 255, got number 300"],
-    ["(list u8)", "AQID", 'argument 0: expected an array of numbers, or "base64:...", got string "AQID"'],
-    ["(list bool)", {}, "argument 0: expected an array, got an object"],
-    ["(tuple u8 u8)", [1], "argument 0: expected an array of 2, got an array of 1"],
+    ["char", "ab", 'argument 1: expected char, a string of one character, got string "ab"'],
+    ["bool", 1, "argument 1: expected a boolean, got number 1"],
+    ["string", null, "argument 1: expected a string, got null"],
+    ["(list u8)", [1, 300], "argument 1 [1]: expected u8, a whole number from 0 to 255, got number 300"],
+    ["(list u8)", "AQID", 'argument 1: expected an array of numbers, or "base64:...", got string "AQID"'],
+    ["(list bool)", {}, "argument 1: expected an array, got an object"],
+    ["(tuple u8 u8)", [1], "argument 1: expected an array of 2, got an array of 1"],
     [
       "$order",
       { items: [{ price: 1 }, { price: "x" }] },
-      'argument 0 .items[1].price: expected f64, a number or "NaN", "Infinity", "-Infinity", got string "x"',
+      'argument 1 .items[1].price: expected f64, a number or "NaN", "Infinity", "-Infinity", got string "x"',
     ],
-    ["$point", { note: "a" }, "argument 0 .x: expected f64"],
-    ["$point", { x: 1, y: 2 }, "argument 0 .y: expected no such field (an object with x, note), got number 2"],
-    ["$point", [], "argument 0: expected an object with x, note, got an array of 0"],
-    ["$shape", "dot", 'argument 0: expected one of "empty", {"dot": ...}, got string "dot"'],
-    ["$shape", { empty: 1 }, "argument 0 .empty: expected null, as it has no payload, got number 1"],
-    ["$shape", { dot: 1 }, "argument 0 .dot: expected an object with x, note, got number 1"],
-    ["$shape", { constructor: 1 }, 'argument 0: expected one of "empty", {"dot": ...}, got an object'],
-    ["$color", "blue", 'argument 0: expected one of red, green, got string "blue"'],
-    ["$rights", ["read", "run"], 'argument 0 [1]: expected one of read, write, got string "run"'],
-    ["(option (option u8))", 3, 'argument 0: expected null or {"some": ...}, got number 3'],
-    ["(result u8)", { err: 1 }, 'argument 0: expected {"ok": ...} or {"error": ...}, got an object'],
+    ["$point", { note: "a" }, "argument 1 .x: expected f64"],
+    ["$point", { x: 1, y: 2 }, "argument 1 .y: expected no such field (an object with x, note), got number 2"],
+    ["$point", [], "argument 1: expected an object with x, note, got an array of 0"],
+    ["$shape", "dot", 'argument 1: expected one of "empty", {"dot": ...}, got string "dot"'],
+    ["$shape", { empty: 1 }, "argument 1 .empty: expected null, as it has no payload, got number 1"],
+    ["$shape", { dot: 1 }, "argument 1 .dot: expected an object with x, note, got number 1"],
+    ["$shape", { constructor: 1 }, 'argument 1: expected one of "empty", {"dot": ...}, got an object'],
+    ["$color", "blue", 'argument 1: expected one of red, green, got string "blue"'],
+    ["$rights", ["read", "run"], 'argument 1 [1]: expected one of read, write, got string "run"'],
+    ["(option (option u8))", 3, 'argument 1: expected null or {"some": ...}, got number 3'],
+    ["(result u8)", { err: 1 }, 'argument 1: expected {"ok": ...} or {"error": ...}, got an object'],
   ])("refuses for %s %j, and says where and why", async (type, given, problem) => {
     await expect(through(type, given)).rejects.toThrow(problem);
     await expect(through(type, given)).rejects.toSatisfy(
@@ -141,7 +141,7 @@ describe("JSON to WIT values and back", () => {
       ),
     );
     expect(() => valuesFromJson({ plan: taking, type: 0, name: "f" }, [1])).toThrow(
-      "argument 0: expected a resource, which JSON cannot carry",
+      "argument 1: expected a resource, which JSON cannot carry",
     );
   });
 
