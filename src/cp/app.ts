@@ -156,6 +156,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     log,
     fleet,
     reader,
+    unheard: () => knownAgents.unheard(),
     silence,
     agents,
     modules,

@@ -56,6 +56,17 @@ export function isRebuilding(node: HeldNode, steadyMs: number, policy: SilencePo
   return node.fold.coverage === undefined && isHeard(node, steadyMs, policy);
 }
 
+/** An agent that is known by address and has never been heard, as it is answered to callers. */
+export function viewUnheard(
+  agent: { readonly nodeId: string; readonly address: string; readonly sinceSteadyMs: number },
+  steadyMs: number,
+  policy: SilencePolicy,
+): Node {
+  const { nodeId, address, sinceSteadyMs } = agent;
+  const state = steadyMs - sinceSteadyMs > policy.lostAfterMs ? NodeState.LOST : NodeState.SUSPECT;
+  return create(NodeSchema, { info: { nodeId, address }, state, rebuilding: true });
+}
+
 /** The node as it is answered to callers. */
 export function viewNode(node: HeldNode, steadyMs: number, policy: SilencePolicy): Node {
   const { fold, times } = node;

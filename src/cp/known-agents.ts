@@ -17,12 +17,23 @@ export type KnownAgentsDeps = ReportStreamsDeps & {
   readonly awaitMs: number;
 };
 
+/** An agent that has never been heard here. */
+export type UnheardAgent = {
+  /** Empty if only its address is known. */
+  readonly nodeId: string;
+  readonly address: string;
+  /** Since when it is known, by the steady clock. */
+  readonly sinceSteadyMs: number;
+};
+
 /** See the top of the file. */
 export interface KnownAgents {
   /** Health of the discovery store; undefined if there is none. */
   discovery(): DiscoveryHealth | undefined;
   /** Names (node ids where they are known, else addresses) of agents that have not said anything yet, while they are awaited. */
   awaited(): readonly string[];
+  /** All agents that have not said anything yet, by address. */
+  unheard(): readonly UnheardAgent[];
   /** May be called twice. */
   close(): Promise<void>;
 }
@@ -31,13 +42,20 @@ export interface KnownAgents {
 export function createKnownAgents(deps: KnownAgentsDeps): KnownAgents {
   const streams = createReportStreams(deps);
   const startedMs = deps.clock.steadyMs();
+  /** Since when agents are known, by address. */
+  const sinceMs = new Map<string, number>();
   const listed = new Set(deps.staticAgents);
   /** Node ids by address. */
   let named: ReadonlyMap<string, string> = new Map();
-  streams.follow(listed);
+  const follow = (addresses: ReadonlySet<string>): void => {
+    for (const address of sinceMs.keys()) if (!addresses.has(address)) sinceMs.delete(address);
+    for (const address of addresses) sinceMs.set(address, sinceMs.get(address) ?? deps.clock.steadyMs());
+    streams.follow(addresses);
+  };
+  follow(listed);
   const directory = deps.openDirectory?.((nodes) => {
     named = new Map(nodes.map(({ address, nodeId }) => [address, nodeId]));
-    streams.follow(new Set([...listed, ...named.keys()]));
+    follow(new Set([...listed, ...named.keys()]));
   });
   return {
     discovery: () => directory?.health,
@@ -45,6 +63,15 @@ export function createKnownAgents(deps: KnownAgentsDeps): KnownAgents {
       deps.clock.steadyMs() - startedMs > deps.awaitMs
         ? []
         : streams.unanswered().map((address) => named.get(address) ?? address),
+    unheard: () =>
+      streams
+        .unanswered()
+        .map((address) => ({
+          nodeId: named.get(address) ?? "",
+          address,
+          sinceSteadyMs: sinceMs.get(address) ?? startedMs,
+        }))
+        .toSorted((a, b) => (a.address < b.address ? -1 : 1)),
     async close() {
       streams.close();
       await directory?.close();

@@ -90,7 +90,7 @@ describe("nodes drain", () => {
     const address = await urlOf({
       async *drainNode() {
         yield { step: { case: "begun" as const, value: { instances: 0, movable: 0 } } };
-        yield { step: { case: "finished" as const, value: {} } };
+        yield { step: { case: "finished" as const, value: { moved: 0, stayed: 0 } } };
       },
     });
     const result = await runCaptured(["nodes", "drain", "n1", "--json", "--address", address]);

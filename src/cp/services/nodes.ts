@@ -4,7 +4,7 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { ControlPlaneService, ReportStatusResponseSchema } from "../../gen/wasmatrix/v1/control_plane_pb.ts";
 import { PROTOCOL_VERSION } from "../../protocol-version.ts";
-import { viewNode } from "../fleet-view.ts";
+import { viewNode, viewUnheard } from "../fleet-view.ts";
 import type { ReportOutcome } from "../fleet.ts";
 import { packedFromRequest, servedInfo, takeReport } from "../take-report.ts";
 import type { ServiceDeps } from "./service-deps.ts";
@@ -35,7 +35,14 @@ export function nodes(deps: ServiceDeps): Handlers {
     listNodes() {
       const steadyMs = deps.clock.steadyMs();
       const held = [...deps.fleet.nodes()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
-      return { nodes: held.map((node) => viewNode(node, steadyMs, deps.silence)) };
+      const known = new Set(held.map(({ nodeId }) => nodeId));
+      const unheard = deps.unheard().filter(({ nodeId }) => !known.has(nodeId));
+      return {
+        nodes: [
+          ...held.map((node) => viewNode(node, steadyMs, deps.silence)),
+          ...unheard.map((agent) => viewUnheard(agent, steadyMs, deps.silence)),
+        ],
+      };
     },
   };
 }

@@ -10,6 +10,7 @@ import type { MoveOutcome } from "../drain/move-instance.ts";
 import type { FleetReader } from "../fleet-reader.ts";
 import type { SilencePolicy } from "../fleet-view.ts";
 import type { Fleet } from "../fleet.ts";
+import type { UnheardAgent } from "../known-agents.ts";
 import type { ControlPlaneLimits } from "../limits.ts";
 import type { ModuleStore } from "../modules/module-store.ts";
 import type { AgentClient, NodeAgents } from "../node-agents.ts";
@@ -25,6 +26,8 @@ export type ServiceDeps = {
   readonly log: Log;
   readonly fleet: Fleet;
   readonly reader: FleetReader;
+  /** Agents that are known by address and have never been heard. */
+  readonly unheard: () => readonly UnheardAgent[];
   readonly silence: SilencePolicy;
   readonly agents: NodeAgents;
   readonly modules: ModuleStore;

@@ -234,7 +234,7 @@ export const ProviderSchema: GenMessage<Provider> = /*@__PURE__*/
  */
 export type Node = Message<"wasmatrix.v1.Node"> & {
   /**
-   * What the agent said of itself.
+   * What the agent said of itself. Of one that has never been heard, its address, and its id if etcd names it.
    *
    * @generated from field: wasmatrix.v1.NodeInfo info = 1;
    */
@@ -255,7 +255,7 @@ export type Node = Message<"wasmatrix.v1.Node"> & {
   epoch: string;
 
   /**
-   * When its last report arrived, by the control plane's clock.
+   * When its last report arrived, by the control plane's clock; absent if none ever has.
    *
    * @generated from field: google.protobuf.Timestamp last_report_time = 4;
    */
