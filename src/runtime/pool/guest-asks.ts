@@ -65,6 +65,7 @@ export function createGuestAsks(
     const onDone = (): void => {
       ofCopy.delete(ask);
       if (ofCopy.size === 0) requests?.delete(copy);
+      answer(copy, { kind: "httpOver", ask });
     };
     ofCopy.set(ask, createOutgoingRequest({ id, ask, head, host, send: (message) => answer(copy, message), onDone }));
   }

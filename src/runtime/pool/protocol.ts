@@ -97,6 +97,8 @@ export type ToCopy =
         | { readonly tag: "ok"; readonly val: { readonly status: number; readonly headers: HttpHeaders } }
         | { readonly tag: "err"; readonly val: OutgoingHttpError };
     }
+  /** It is over for the agent, however it ended. */
+  | { readonly kind: "httpOver"; readonly ask: number }
   /** What has left of its body. */
   | { readonly kind: "httpTaken"; readonly ask: number; readonly bytes: number }
   | { readonly kind: "httpClosed"; readonly ask: number; readonly message: string }

@@ -144,6 +144,59 @@ describe("log lines", () => {
   });
 });
 
+describe("requests to the outside", () => {
+  const HEAD = {
+    method: "GET",
+    scheme: "http",
+    authority: "127.0.0.1",
+    pathWithQuery: "/",
+    headers: [],
+    hasBody: false,
+    connectTimeoutMs: undefined,
+    firstByteTimeoutMs: undefined,
+    betweenBytesTimeoutMs: undefined,
+  } as const;
+
+  it("are refused to one that begins and gives up more than the agent has heard of, and taken again when it has", async () => {
+    const { port1, port2 } = new MessageChannel();
+    const outbox = createOutbox(port1, () => undefined);
+    const posted = vi.spyOn(outbox, "post");
+    const line = openCopyLine({ order: copyOrder(), outbox, lookForRights: () => undefined });
+    for (let count = 0; count < 5_000; count++) line.http(HEAD).abandon();
+    const heads = posted.mock.calls.filter(([message]) => message.kind === "http");
+    expect(heads.length).toBeLessThan(2_000);
+    expect(await line.http(HEAD).response).toMatchObject({ tag: "err", val: { code: "connection-limit-reached" } });
+    for (const [message] of heads) if (message.kind === "http") line.accept({ kind: "httpOver", ask: message.ask });
+    const before = posted.mock.calls.length;
+    line.http(HEAD);
+    expect(posted.mock.calls.slice(before)).toMatchObject([[{ kind: "http" }]]);
+    port1.close();
+    port2.close();
+  });
+
+  it("may follow each other without end", async () => {
+    const REQUEST = wasmFromWat(`(module
+      (import "wasmatrix" "http_request" (func $ask (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "GET") (data (i32.const 16) "http://localhost/")
+      (func (export "f") (param $times i32) (result i32) (local $answer i32)
+        (loop $again
+          (local.set $answer (call $ask (i32.const 0) (i32.const 3) (i32.const 16) (i32.const 17) (i32.const 0) (i32.const 0)
+            (i32.const 0) (i32.const 0) (i32.const 200) (i32.const 300) (i32.const 100)))
+          (local.set $times (i32.sub (local.get $times) (i32.const 1)))
+          (br_if $again (local.get $times)))
+        (local.get $answer)))`);
+    const host = {
+      ...recordingHost(),
+      http: async () => ({ status: 200, headers: [], body: empty(), trailers: () => undefined }),
+    };
+    const guest = await testRuntime().start(guestStart(REQUEST, { host }));
+    expect(await guest.invoke("f", [1_500])).toEqual([0]);
+  });
+});
+
+async function* empty(): AsyncGenerator<Uint8Array> {}
+
 function copyOrder(): Parameters<typeof openCopyLine>[0]["order"] {
   return {
     copy: 1,

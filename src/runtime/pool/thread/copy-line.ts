@@ -7,7 +7,7 @@ import { ownedBytes } from "../owned-bytes.ts";
 import { OUTPUT_WINDOW_BYTES, windowCost, type CopyOrder, type FromThread, type ToCopy } from "../protocol.ts";
 import { fixedSource } from "./message-source.ts";
 import { createMessageSink, type MessageSink } from "./message-sink.ts";
-import { createOutgoingCall, type OutgoingCall } from "./outgoing-call.ts";
+import { createOutgoingCall, refusedExchange, type OutgoingCall } from "./outgoing-call.ts";
 import type { Outbox } from "./outbox.ts";
 import { fillRandom, monotonicNowNs, sleepUntil, wallNowNs, type Sleep } from "./thread-clocks.ts";
 
@@ -30,6 +30,9 @@ export type CopyLineDeps = {
   readonly lookForRights: () => void;
 };
 
+/** Requests of one copy under way; providers take fewer of a guest. */
+const REQUESTS_MAX = 1_024;
+
 /** Opens the line; nothing is allocated for what the guest does not use. */
 export function openCopyLine({ order, outbox, lookForRights }: CopyLineDeps): CopyLine {
   const { copy } = order;
@@ -41,6 +44,8 @@ export function openCopyLine({ order, outbox, lookForRights }: CopyLineDeps): Co
   let stdin: GuestLine["stdin"] | undefined;
   let { rights, rightsVersion } = order;
   let lastAsk = 0;
+  /** Requests that are not over for the agent: one that begins and gives up many must not be ahead of it without end. */
+  let requestsBegun = 0;
   /** Log lines that the agent has not taken yet, as `windowCost` counts, and who waits until it has. */
   let logAheadBytes = 0;
   let logTaken: PromiseWithResolvers<void> | undefined;
@@ -84,6 +89,8 @@ export function openCopyLine({ order, outbox, lookForRights }: CopyLineDeps): Co
     kv: (call) => ask<KvAnswer>((number) => ({ kind: "kv", copy, ask: number, call })),
     messaging: (call) => ask<MessagingAnswer>((number) => ({ kind: "messaging", copy, ask: number, call })),
     http(head) {
+      if (requestsBegun >= REQUESTS_MAX) return refusedExchange();
+      requestsBegun += 1;
       lastAsk += 1;
       const number = lastAsk;
       const call = createOutgoingCall({ copy, number, head, outbox, onDone: () => calls.delete(number) });
@@ -113,6 +120,10 @@ export function openCopyLine({ order, outbox, lookForRights }: CopyLineDeps): Co
     wallNowNs,
     fillRandom,
     accept(message) {
+      if (message.kind === "httpOver") {
+        requestsBegun -= 1;
+        return;
+      }
       if (message.kind !== "kvAnswer" && message.kind !== "messagingAnswer")
         return calls.get(message.ask)?.accept(message);
       const settle = asked.get(message.ask);

@@ -83,3 +83,19 @@ export function createOutgoingCall({ copy, number, head, outbox, onDone }: Outgo
     },
   };
 }
+
+/** The exchange of a request that is not begun, because too many are. */
+export function refusedExchange(): OutgoingExchange {
+  const message = "the guest has too many requests under way";
+  const nothing = (): void => undefined;
+  const body = createMessageSink({
+    windowBytes: 0,
+    onWrite: nothing,
+    onFinish: nothing,
+    onAbort: nothing,
+    onWait: nothing,
+  });
+  body.fail(message);
+  const refusal = { tag: "err", val: { code: "connection-limit-reached", message } } as const;
+  return { body: body.sink, response: Promise.resolve(refusal), abandon: nothing };
+}
