@@ -58,7 +58,9 @@ export function shapeFromPlan(plan: ComponentPlan, modules: readonly Uint8Array[
   const memories = ofAllUses(memoryLimits);
   assertMemoryCount(memories.length);
   sharedTableEntries(ofAllUses((module) => initialSizes(module).tableEntries));
-  return { kind, format: "component", memory: memoryOf(memories), functions, imports, exports };
+  // What the runtime calls by itself is told by the kind.
+  const callable = kind === "functions" ? functions : [];
+  return { kind, format: "component", memory: memoryOf(memories), functions: callable, imports, exports };
 }
 
 /** Core instances inside a component; compilers make a handful. */

@@ -40,8 +40,7 @@ function reportJson(about: About, { shape, ...report }: ModuleReport): unknown {
 
 function reportText(io: CliIo, about: About, report: ModuleReport): string {
   const { shape, wit, needs } = report;
-  // What the agent calls by itself is told by the kind already.
-  const callable = shape?.functions.filter(({ name }) => !/^(wasi:|wasmcloud:messaging\/handler)/.test(name)) ?? [];
+  const callable = shape?.functions ?? [];
   const paint = createPaint(mayColour(io, io.stdout));
   const details: (readonly [string, string | readonly string[]])[] = [
     ["file", `${about.file} (${byteSizeText(about.sizeBytes)})`],

@@ -71,7 +71,7 @@ describe("a WASIX program", () => {
     const after = await start(programs.exiting(3));
     expect(await after.ended).toEqual({ kind: "exited", exitCode: 3 });
     await neighbour.kill();
-  });
+  }, 60_000);
 
   it("takes no calls", async () => {
     const guest = await start(programs.exiting(0));
