@@ -15,6 +15,8 @@ export interface ComponentCache {
 
 /** An entry: the SHA-256 of all that follows, the length of the index, the index as JSON, then the core modules. */
 type EntryIndex = {
+  /** Of the component: an entry under the name of another is not taken for it. */
+  readonly digest: string;
   readonly plan: ComponentPlan;
   readonly moduleBytes: readonly number[];
 };
@@ -41,7 +43,7 @@ export function openComponentCache(
   return {
     async get(digest) {
       try {
-        const component = componentFromEntry(await readFile(path(digest)));
+        const component = componentFromEntry(digest, await readFile(path(digest)));
         const now = new Date();
         await utimes(path(digest), now, now);
         return component;
@@ -56,7 +58,7 @@ export function openComponentCache(
       const draft = `${target}.${process.pid}-${writes}`;
       await mkdir(dirname(target), { recursive: true, mode: 0o700 });
       try {
-        await writeFile(draft, entryFromComponent(component));
+        await writeFile(draft, entryFromComponent(digest, component));
         await rename(draft, target);
       } finally {
         await rm(draft, { force: true });
@@ -90,8 +92,8 @@ async function sizeAndUse(path: string): Promise<{ bytes: number; usedMs: number
   }
 }
 
-function entryFromComponent({ plan, modules }: PlannedComponent): Buffer {
-  const index: EntryIndex = { plan, moduleBytes: modules.map(({ length }) => length) };
+function entryFromComponent(digest: string, { plan, modules }: PlannedComponent): Buffer {
+  const index: EntryIndex = { digest, plan, moduleBytes: modules.map(({ length }) => length) };
   const indexBytes = Buffer.from(JSON.stringify(index));
   const length = Buffer.alloc(LENGTH_BYTES);
   length.writeUInt32LE(indexBytes.length);
@@ -100,12 +102,13 @@ function entryFromComponent({ plan, modules }: PlannedComponent): Buffer {
 }
 
 /** Throws if the entry is not what was written. */
-function componentFromEntry(entry: Buffer): PlannedComponent {
+function componentFromEntry(digest: string, entry: Buffer): PlannedComponent {
   const content = entry.subarray(HASH_BYTES);
   if (!createHash("sha256").update(content).digest().equals(entry.subarray(0, HASH_BYTES)))
     throw new Error("the hash differs");
   let offset = LENGTH_BYTES + content.readUInt32LE(0);
   const index: EntryIndex = JSON.parse(content.subarray(LENGTH_BYTES, offset).toString());
+  if (index.digest !== digest) throw new Error("it is of another component");
   const modules = index.moduleBytes.map((bytes) => {
     const module = new Uint8Array(content.subarray(offset, offset + bytes));
     offset += bytes;

@@ -9,7 +9,7 @@ import type { PlanAnswer, PlanOrder } from "./plan-process.ts";
 import { malformed } from "./wasm-reader.ts";
 
 /** How entries of the cache are made and laid out; part of the name of their folder. */
-export const COMPILER_VERSION: string = `plan-${PLAN_VERSION}-entry-1`;
+export const COMPILER_VERSION: string = `plan-${PLAN_VERSION}-entry-2`;
 
 /** Plans components. */
 export interface ComponentCompiler {

@@ -52,6 +52,17 @@ async function startsFrom(cacheDir: string): Promise<{ wasRead: boolean }> {
 }
 
 describe("the cache of compiled components", () => {
+  it("does not take the entry of one component for another's, though it is whole", async () => {
+    const folder = temporaryFolder();
+    const cache = openComponentCache(folder, "v1");
+    const other = digestOf(Uint8Array.of(1));
+    await cache.put(other, SMALL);
+    const file = (digest: string): string => join(folder, "v1", `${digest.slice("sha256:".length)}.component`);
+    await writeFile(file(DIGEST), await readFile(file(other)));
+    expect(await cache.get(DIGEST)).toBeUndefined();
+    expect((await cache.get(other))?.plan).toEqual(SMALL.plan);
+  });
+
   it("gives back what was put, and nothing else", async () => {
     const cache = openComponentCache(temporaryFolder(), "v1");
     expect(await cache.get(DIGEST)).toBeUndefined();

@@ -40,6 +40,26 @@ describe("a memory that threads could share", () => {
   });
 });
 
+describe("a component of many core modules", () => {
+  const modules = (count: number): string => `(component
+    ${Array.from({ length: count }, (_, index) => `(core module $m${index} (func (export "f") (result i32) i32.const 7) ${'(@custom "a" "")'.repeat(9_000)})`).join("\n")}
+    ${"(core instance (instantiate $m0))".repeat(100)}
+    (core instance $i (instantiate $m0))
+    (func (export "f") (result s32) (canon lift (core func $i "f"))))`;
+
+  it("is refused if they have more sections together than are read for one component", async () => {
+    await expect(testRuntime().inspect(await wasm(modules(12)))).rejects.toMatchObject({
+      reason: Reason.MODULE_MALFORMED,
+      message: expect.stringContaining("100000 definitions"),
+    });
+  });
+
+  it("runs if they have fewer, however often one is instantiated", async () => {
+    const guest = await testRuntime().start(guestStart(await wasm(modules(3))));
+    expect(await guest.invoke("f", [])).toEqual([7]);
+  });
+});
+
 describe("guests that take turns for ever", () => {
   it("leave nothing of their turns behind in their thread", async () => {
     const { port1, port2 } = new MessageChannel();
