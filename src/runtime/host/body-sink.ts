@@ -10,7 +10,9 @@ const WAITING_MAX_BYTES = 64 * 1024;
 export class BodySink implements ByteSink {
   readonly #held: HeldBytes;
   readonly #announcedBytes: number | undefined;
-  readonly #settled = Promise.withResolvers<void>();
+  /** Made when somebody waits for it. */
+  #settled: PromiseWithResolvers<void> | undefined;
+  #isSettled = false;
   #target: ByteSink | undefined;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
@@ -47,7 +49,7 @@ export class BodySink implements ByteSink {
 
   whenRoom(): Promise<void> {
     // Before it is attached nothing makes room: a guest that waits for it waits for good, or until its time is over.
-    if (this.#target === undefined || this.#waiting.length > 0) return this.#settled.promise;
+    if (this.#target === undefined || this.#waiting.length > 0) return this.#whenSettled();
     return this.#target.whenRoom();
   }
 
@@ -96,8 +98,14 @@ export class BodySink implements ByteSink {
       this.#held.give(piece.length);
       target.write(piece);
     }
-    this.#settled.resolve();
+    this.#isSettled = true;
+    this.#settled?.resolve();
     if (this.#finish !== undefined) target.finish(this.#finish.trailers);
+  }
+
+  #whenSettled(): Promise<void> {
+    if (this.#isSettled) return Promise.resolve();
+    return (this.#settled ??= Promise.withResolvers()).promise;
   }
 
   #forget(): void {

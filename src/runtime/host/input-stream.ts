@@ -11,21 +11,23 @@ export const READ_MAX_BYTES: number = 1024 * 1024;
 /** Outcome of an operation on a stream. */
 export type Streamed<T> = WitResult<T, StreamError>;
 
-/** One readiness for each source: a guest may ask for standard input, or subscribe to it, any number of times. */
-const readinessBySource = new WeakMap<ByteSource, Readiness>();
-
 /** Bytes that come in. Reading past the end gives `closed`, any number of times. */
 export class InputStream {
-  readonly readiness: Readiness;
   readonly #source: ByteSource;
   readonly #codesOf: IoErrorCodesOf | undefined;
+  #readiness: Readiness | undefined;
   #isClosed = false;
 
-  constructor(source: ByteSource, codesOf?: IoErrorCodesOf) {
+  /** `readiness`: that of the source, if other streams read from it as well. */
+  constructor(source: ByteSource, codesOf?: IoErrorCodesOf, readiness?: Readiness) {
     this.#source = source;
     this.#codesOf = codesOf;
-    this.readiness = readinessBySource.get(source) ?? new Readiness(source);
-    readinessBySource.set(source, this.readiness);
+    this.#readiness = readiness;
+  }
+
+  /** Made when somebody asks: most streams are read without ever being waited for. */
+  get readiness(): Readiness {
+    return (this.#readiness ??= new Readiness(this.#source));
   }
 
   /** What is there, maybe nothing. */

@@ -12,22 +12,23 @@ const ROOM_MAX_BYTES = 1024 * 1024;
 /** Zeroes that are made at a time. */
 const ZEROES_MAX_BYTES = 64 * 1024;
 
-const readinessBySink = new WeakMap<ByteSink, Readiness>();
-
 /** Where bytes go. A failure is told once, then the stream is `closed`. */
 export class OutputStream {
-  readonly readiness: Readiness;
   readonly #sink: ByteSink;
   readonly #codesOf: IoErrorCodesOf | undefined;
+  #readiness: Readiness | undefined;
   #isFailureTold = false;
 
-  constructor(sink: ByteSink, codesOf?: IoErrorCodesOf) {
+  /** `readiness`: that of the sink, if other streams write to it as well. */
+  constructor(sink: ByteSink, codesOf?: IoErrorCodesOf, readiness?: Readiness) {
     this.#sink = sink;
     this.#codesOf = codesOf;
-    this.readiness =
-      readinessBySink.get(sink) ??
-      new Readiness({ isReady: () => sink.room() !== 0, whenReady: () => sink.whenRoom() });
-    readinessBySink.set(sink, this.readiness);
+    this.#readiness = readiness;
+  }
+
+  /** Made when somebody asks: most streams are written without ever being waited for. */
+  get readiness(): Readiness {
+    return (this.#readiness ??= readinessOfSink(this.#sink));
   }
 
   /** Bytes that the next write may have. */
@@ -130,6 +131,11 @@ export class OutputStream {
     this.#isFailureTold = true;
     return { tag: "err", val: { tag: "last-operation-failed", val: new IoError(failure, this.#codesOf?.(failure)) } };
   }
+}
+
+/** Ready when there is room, or will never be. */
+export function readinessOfSink(sink: ByteSink): Readiness {
+  return new Readiness({ isReady: () => sink.room() !== 0, whenReady: () => sink.whenRoom() });
 }
 
 function smaller(length: bigint, room: number): bigint {

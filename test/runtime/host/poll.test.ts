@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createGivingWay } from "../../../src/runtime/host/giving-way.ts";
 import { InputStream } from "../../../src/runtime/host/input-stream.ts";
 import type { Pollable } from "../../../src/runtime/host/pollable.ts";
+import { cliInterfaces } from "../../../src/runtime/host/wasi-cli.ts";
 import { clockInterfaces } from "../../../src/runtime/host/wasi-clocks.ts";
 import { ioInterfaces } from "../../../src/runtime/host/wasi-io.ts";
 import { callHost, dropResource } from "./host-calls.ts";
@@ -39,15 +40,17 @@ describe("polling", () => {
 
   it("leaves nothing behind in what it waited for in vain", async () => {
     const source = new MemorySource();
+    const stdin = cliInterfaces({ ...line, stdin: source });
     for (let count = 1; count <= 100; count += 1) {
       const instant = 10_000n + BigInt(count);
       const timer = at(instant);
-      const polled = poll(readable(source), timer);
+      const stream = callHost(stdin, "wasi:cli/stdin#get-stdin");
+      const polled = poll(callHost(host, "wasi:io/streams#[method]input-stream.subscribe", stream), timer);
       line.advanceTo(instant);
       expect(await polled).toEqual([1]);
       dropResource(host, "wasi:io/poll", "pollable", timer);
     }
-    // One wait for all, not one for each, though each subscribed anew.
+    // One wait for all, not one for each, though each asked for the stream and subscribed anew.
     expect(source.waits).toBe(1);
   });
 
