@@ -1,6 +1,7 @@
 /** What `run` is pointed at: a file, a URL, or a digest that the control plane knows. */
 import { createHash } from "node:crypto";
 import { fault, Reason } from "../fault.ts";
+import { layerFromHeader } from "../runtime/wasm-reader.ts";
 import { readFileBounded } from "./bounded-read.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -21,7 +22,7 @@ export type ModuleChoiceOptions = {
   readonly signal: AbortSignal;
 };
 
-/** Understands FILE-OR-URL and reads a file. Throws `UsageError`, `MODULE_TOO_LARGE`, or `MODULE_DIGEST_MISMATCH` for a file with other bytes. */
+/** Understands FILE-OR-URL and reads a file. Throws `UsageError`, `MODULE_TOO_LARGE`, `MODULE_DIGEST_MISMATCH` for a file with other bytes, and `MODULE_NOT_WASM` or `MODULE_MALFORMED` by its first bytes. */
 export async function chooseModule(text: string, options: ModuleChoiceOptions): Promise<ModuleChoice> {
   const { digest } = options;
   if (text.startsWith("sha256:")) {
@@ -42,6 +43,8 @@ export async function chooseModule(text: string, options: ModuleChoiceOptions): 
       subject: digest,
     });
   }
+  // Found out by the control plane, too, but in the middle of an upload, which ends as a broken connection.
+  layerFromHeader(bytes);
   return { kind: "bytes", digest: actual, bytes };
 }
 

@@ -10,7 +10,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "wasmatrix-cli-mistakes-"));
   await writeFile(join(folder, "bad.json"), '{\n  "module": "a.wasm",\n  "limits": { "memory": "64M" }\n}\n');
   await writeFile(join(folder, "empty.wasm"), "");
-  await writeFile(join(folder, "some.wasm"), "\0asm");
+  await writeFile(join(folder, "text.wat"), "(module)");
+  await writeFile(join(folder, "some.wasm"), "\0asm\u0001\0\0\0");
   await writeFile(join(folder, "much.txt"), new Uint8Array(1024 * 1024 + 1));
   await writeFile(join(folder, "huge.wasm"), "");
   await truncate(join(folder, "huge.wasm"), 64 * 1024 * 1024 + 1);
@@ -68,6 +69,7 @@ test.each([
   [["run", "/nonexistent/a.wasm"], "Cannot read module /nonexistent/a.wasm: there is no such file", ""],
   [["run", "FOLDER"], "it is a folder", ""],
   [["run", "FOLDER/empty.wasm"], "it is empty", ""],
+  [["run", "FOLDER/text.wat"], "it is not WebAssembly", "compile it to WebAssembly first"],
   [["run", "FOLDER/some.wasm", "--stdin", "FOLDER/none"], "Cannot read standard input", ""],
   [["run", "oci://example.com/a"], "only http and https URLs are fetched", ""],
   [["run", "sha256:abc"], 'Cannot use module "sha256:abc": a digest is sha256: and 64 hex digits', ""],

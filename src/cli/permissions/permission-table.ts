@@ -8,8 +8,8 @@ import {
 
 /** One permission of an instance. */
 export type PermissionRow = {
-  /** `granted` and `denied` by an assignment; without one, `revoked` if it was used before, and `missing` if it was only asked for. */
-  readonly standing: "granted" | "denied" | "revoked" | "missing";
+  /** `granted` and `denied` by an assignment; without one, `own` for a variable of the start order, `revoked` if it was used before, and `missing` if it was only asked for. */
+  readonly standing: "granted" | "denied" | "own" | "revoked" | "missing";
   readonly permission: string;
   /** For kv; otherwise empty. */
   readonly bucket: string;
@@ -20,7 +20,9 @@ export type PermissionRow = {
 };
 
 /** Granted ones first, then denied ones, then those that are gone or were asked for in vain. */
-export function permissionRows(instance: Pick<Instance, "assignments" | "permissionUses">): PermissionRow[] {
+export function permissionRows(
+  instance: Pick<Instance, "assignments" | "permissionUses" | "envNames">,
+): PermissionRow[] {
   const left = new Set(instance.permissionUses);
   const rows = (standing: "granted" | "denied", assignment: Assignment): PermissionRow[] => {
     const bucket = assignment.type === CapabilityType.KV ? assignment.bucket || "default" : "";
@@ -39,7 +41,8 @@ export function permissionRows(instance: Pick<Instance, "assignments" | "permiss
     ...assignments.flatMap((assignment) => rows("granted", assignment)),
     ...assignments.flatMap((assignment) => rows("denied", assignment)),
     ...[...left].map((use) => {
-      const standing = use.usedCount > 0n ? "revoked" : "missing";
+      const isOwn = instance.envNames.some((name) => use.permission === `env:${name}`);
+      const standing = isOwn ? "own" : use.usedCount > 0n ? "revoked" : "missing";
       return rowOf({ standing, permission: use.permission, bucket: use.bucket, provider: "" }, use);
     }),
   ];
