@@ -4,6 +4,7 @@ import { createClient, type Client } from "@connectrpc/connect";
 import { isFault, Reason, reasonName } from "../../src/fault.ts";
 import { ControlPlaneService } from "../../src/gen/wasmatrix/v1/control_plane_pb.ts";
 import { CapabilityType, InstanceState, OnNodeLoss, RestartMode, type Instance } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
+import type { Node } from "../../src/gen/wasmatrix/v1/node_pb.ts";
 import { faultTransport } from "../../src/rpc/fault-transport.ts";
 import type { Answers } from "./checks/answers.ts";
 import { createFactReader } from "./checks/fact-order.ts";
@@ -34,6 +35,8 @@ export interface Callers {
   begin(operations: number, withinMs: number): void;
   /** Everything that a control plane lists, `undefined` if it does not answer. */
   view(controlPlane: string): Promise<readonly Instance[] | undefined>;
+  /** The nodes that it knows, `undefined` if it does not answer. */
+  nodes(controlPlane: string): Promise<readonly Node[] | undefined>;
   /** Starts a service with a fresh key, once, through a control plane, and stops it again; why that failed, if it did. */
   probe(controlPlane: string): Promise<string | undefined>;
 }
@@ -110,10 +113,10 @@ export function createCallers(deps: CallersDeps): Callers {
     const controlPlane = lifeOf(name);
     const life = controlPlane?.process?.name;
     if (controlPlane === undefined || life === undefined) return;
-    if (controlPlane.isOld) history.excused.set(id, "it was started by an older control plane");
+    if (controlPlane.isOld) history.excuse(id, "it was started by an older control plane");
     const isSettled = timeline.nowMs - controlPlane.bootedAtMs > SETTLED_MS;
     const unheard = deps.members().find((node) => !history.contacts.has(`${life} ${node}`));
-    if (unheard !== undefined && (tries === 0 || isSettled)) history.excused.set(id, `${life} had not heard of ${unheard}`);
+    if (unheard !== undefined && (tries === 0 || isSettled)) history.excuse(id, `${life} had not heard of ${unheard}`);
   };
 
   const start = async (): Promise<void> => {
@@ -233,6 +236,15 @@ export function createCallers(deps: CallersDeps): Callers {
       }
     },
     view: (name) => inProcess(() => view(name)),
+    nodes: (name) =>
+      inProcess(async () => {
+        try {
+          return (await apiOf(name).listNodes({}, { timeoutMs: 10_000 })).nodes;
+        } catch (error) {
+          if (!isFault(error)) throw error;
+          return undefined;
+        }
+      }),
     probe: (name) =>
       inProcess(async () => {
         const key = `probe-${next++}`;

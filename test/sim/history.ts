@@ -61,7 +61,8 @@ export interface History {
   /** Nodes whose disk forgot something: what was acknowledged there may be gone. */
   readonly forgetful: Map<string, DiskFate>;
   /** Ids whose key may have been placed twice, and why that is within what is promised. */
-  readonly excused: Map<string, string>;
+  readonly excused: ReadonlyMap<string, string>;
+  excuse(id: string, why: string): void;
   /** When a process last heard of a host, as `process host`. */
   readonly contacts: Map<string, number>;
   /** Something is not as it must be. Only the first counts. */
@@ -70,8 +71,9 @@ export interface History {
 }
 
 /** An empty history. */
-export function createHistory(): History {
+export function createHistory(note: (line: string) => void): History {
   let failure: string | undefined;
+  const excused = new Map<string, string>();
   return {
     wanted: new Map(),
     started: new Set(),
@@ -79,7 +81,11 @@ export function createHistory(): History {
     revoked: new Map(),
     assigned: new Set(),
     forgetful: new Map(),
-    excused: new Map(),
+    excused,
+    excuse(id, why) {
+      if (!excused.has(id)) note(`  ${id} may run twice: ${why}`);
+      excused.set(id, why);
+    },
     contacts: new Map(),
     fail(what) {
       failure ??= what;
@@ -102,5 +108,17 @@ export function joinWatchers(watchers: readonly Watcher[]): Required<Watcher> {
     onRunEnded: (run, ending) => each((watcher) => watcher.onRunEnded?.(run, ending)),
     onReport: (report) => each((watcher) => watcher.onReport?.(report)),
     onSend: (life, to, path) => each((watcher) => watcher.onSend?.(life, to, path)),
+  };
+}
+
+/** Notes what runs and what stands on disks, for traces. */
+export function noteAll(note: (line: string) => void): Watcher {
+  return {
+    onRecord: (node, { id, generation, state, witnessNodeId }) =>
+      note(`  ${node} records ${id} generation ${generation} ${state}${witnessNodeId === "" ? "" : ` (witness ${witnessNodeId})`}`),
+    onWitness: (node, { instanceId, generation, nodeId, stopped }) =>
+      note(`  ${node} keeps ${instanceId} generation ${generation} on ${nodeId}${stopped ? " stopped" : ""}`),
+    onRunStarted: ({ life, id, generation }) => note(`  ${life} runs ${id} generation ${generation}`),
+    onRunEnded: ({ life, id, generation }, ending) => note(`  ${life} ended ${id} generation ${generation} ${ending}`),
   };
 }

@@ -2,6 +2,7 @@
 import { equals } from "@bufbuild/protobuf";
 import { hasEnded, type InstanceRecord } from "../../src/agent/instance-record.ts";
 import { InstanceSchema, type Instance } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
+import { NodeState, type Node } from "../../src/gen/wasmatrix/v1/node_pb.ts";
 import { permissionsOf } from "./checks/promises.ts";
 import { mayRunTwice, type Runs } from "./checks/runs.ts";
 import type { Callers } from "./callers.ts";
@@ -28,6 +29,7 @@ export function viewsWithinMs({ plan }: World): number {
 /** Everything that is not yet as it must be. */
 export async function unmetOf(world: World, callers: Callers, runs: Runs): Promise<readonly Unmet[]> {
   const unmet: Unmet[] = [...unmetViews(world, await viewsOf(world, callers))];
+  for (const { name } of world.controlPlanes) unmet.push(...unmetNodes(world, name, await callers.nodes(name)));
   for (const wanted of world.history.wanted.values()) unmet.push(...unmetOfOne(world, wanted, runs));
   return unmet;
 }
@@ -66,6 +68,17 @@ export function differenceFromTruth({ agents }: World, name: string, answer: rea
   const upNodes = new Set(agents.filter(({ running }) => running !== undefined).map(({ nodeId }) => nodeId));
   const invented = [...said.values()].find(({ nodeId }) => upNodes.has(nodeId));
   return invented === undefined ? undefined : `${name} knows instance ${invented.id} on ${invented.nodeId}, which does not have it`;
+}
+
+/** Every node that is up is known to be. */
+function unmetNodes(world: World, name: string, nodes: readonly Node[] | undefined): readonly Unmet[] {
+  const withinMs = viewsWithinMs(world);
+  const known = new Map(nodes?.map((node) => [node.info?.nodeId, node]));
+  return world.agents.flatMap(({ nodeId, running }) => {
+    const node = known.get(nodeId);
+    if (running === undefined || (node?.state === NodeState.AVAILABLE && !node.rebuilding)) return [];
+    return [{ what: `${name} does not know that ${nodeId} is available`, withinMs }];
+  });
 }
 
 type Holding = { readonly nodeId: string; readonly record: InstanceRecord };

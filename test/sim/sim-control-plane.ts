@@ -1,4 +1,5 @@
 /** A simulated host with production's control plane on it, which forgets all when it dies. */
+import type { Interceptor } from "@connectrpc/connect";
 import { createControlPlane } from "../../src/cp/app.ts";
 import { openDirectory } from "../../src/discovery/directory.ts";
 import type { ReportStatusRequest } from "../../src/gen/wasmatrix/v1/control_plane_pb.ts";
@@ -7,7 +8,7 @@ import type { Network } from "./network.ts";
 import { entropyFrom, type Random } from "./random.ts";
 import type { SimEtcd } from "./sim-etcd.ts";
 import { startSimProcess, type SimProcess } from "./sim-process.ts";
-import { knowNoFleetService, tapReservations, tapStreamedReports } from "./taps.ts";
+import { knowNoFleetService, noteOrders, tapReservations, tapStreamedReports } from "./taps.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** What a host is given. */
@@ -25,6 +26,8 @@ export type SimControlPlaneDeps = {
   readonly isOld: boolean;
   readonly onReport: (report: ReportStatusRequest) => void;
   readonly onReservationFailed: (instanceId: string, why: string) => void;
+  /** Takes lines of a trace, if there is to be one. */
+  readonly note: ((line: string) => void) | undefined;
 };
 
 /** See the top of the file. */
@@ -48,6 +51,8 @@ export function createSimControlPlane(deps: SimControlPlaneDeps): SimControlPlan
   const interceptors = deps.isOld
     ? [knowNoFleetService]
     : [tapReservations(deps.onReservationFailed), tapStreamedReports(deps.onReport)];
+  const noting = (who: string, to: string): readonly Interceptor[] =>
+    deps.note === undefined ? [] : [noteOrders(who, to, deps.note)];
   let life = 0;
   let process: SimProcess | undefined;
   let bootedAtMs = 0;
@@ -73,7 +78,7 @@ export function createSimControlPlane(deps: SimControlPlaneDeps): SimControlPlan
           clock: mine.clock,
           entropy,
           log,
-          dial: (to) => network.transport(peer, to, interceptors),
+          dial: (to) => network.transport(peer, to, [...noting(mine.name, to), ...interceptors]),
           fetch: () => Promise.reject(new Error("the simulated network carries RPCs only")),
           staticAgents: deps.staticAgents,
           openDirectory:

@@ -126,6 +126,8 @@ export function createSimEtcd(deps: { readonly timeline: Timeline; readonly weat
         await call(() => {
           const lease = leases.get(id);
           if (lease === undefined) throw unavailable("the lease is gone");
+          // A key is under one lease: the one that it was written under last.
+          for (const other of leases.values()) other.keys.delete(key.text);
           lease.keys.add(key.text);
           keysWritten.add(key.text);
           values.set(key.text, text);

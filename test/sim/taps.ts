@@ -70,3 +70,25 @@ export const knowNoFleetService: Interceptor = (next) => (request) => {
   if (request.service.typeName !== NodeFleetService.typeName) return next(request);
   throw new ConnectError("this control plane is of an older version", Code.Unimplemented);
 };
+
+/** Notes what orders are about and what comes of them, for traces. */
+export function noteOrders(who: string, to: string, note: (line: string) => void): Interceptor {
+  return (next) => async (request) => {
+    const id = "instanceId" in request.message && typeof request.message.instanceId === "string" ? request.message.instanceId : undefined;
+    if (request.stream || id === undefined) return next(request);
+    const what = `  ${who} to ${to}: ${request.method.name} ${id}`;
+    const details = (message: object): string =>
+      ["generation", "expectedGeneration", "supersededByGeneration", "nodeId", "witnessNodeId", "refusedByNodeId"]
+        .filter((field) => field in message && !["", "0"].includes(String(Reflect.get(message, field))))
+        .map((field) => ` ${field} ${String(Reflect.get(message, field))}`)
+        .join("");
+    try {
+      const response = await next(request);
+      note(`${what}${details(request.message)} =>${response.stream ? "" : details(response.message)} ok`);
+      return response;
+    } catch (error) {
+      note(`${what}${details(request.message)} => ${error instanceof Error ? error.message : String(error)}`);
+      throw error;
+    }
+  };
+}

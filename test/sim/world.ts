@@ -8,7 +8,7 @@ import { watchReports } from "./checks/reports.ts";
 import { watchRuns, type Runs } from "./checks/runs.ts";
 import { watchTraffic } from "./checks/traffic.ts";
 import { faultsEndMs } from "./fault-plan.ts";
-import { createHistory, joinWatchers, type History } from "./history.ts";
+import { createHistory, joinWatchers, noteAll, type History } from "./history.ts";
 import { differenceFromTruth, hasRoom, unmetOf, viewsWithinMs, type Unmet } from "./liveness.ts";
 import { createNetwork } from "./network.ts";
 import { createRandom } from "./random.ts";
@@ -64,13 +64,13 @@ export async function runWorld(plan: RunPlan, options: { readonly trace: boolean
   const note = (line: string): void => {
     if (options.trace) trace.push(`${(timeline.nowMs - START_MS).toFixed(1)} ${line}`);
   };
-  const history = createHistory();
+  const history = createHistory(note);
   const onRejection = (reason: unknown): void =>
     history.fail(`unhandled rejection: ${String(reason instanceof Error ? (reason.stack ?? reason.message) : reason)}`);
   const restore = installVirtualGlobals(timeline, random.fork("globals"));
   process.on("unhandledRejection", onRejection);
   try {
-    const world = createWorld(plan, { timeline, random, history, note, log: options.log ?? silentLog });
+    const world = createWorld(plan, { timeline, random, history, note, log: options.log ?? silentLog, isTraced: options.trace });
     await troubleAndHeal(world);
     if (history.failure !== undefined) note(`VIOLATION ${history.failure}`);
     const { started, excused } = history;
@@ -96,6 +96,7 @@ function createWorld(
     readonly history: History;
     readonly note: (line: string) => void;
     readonly log: Log;
+    readonly isTraced: boolean;
   },
 ): WholeWorld {
   const { timeline, random, history, note, log } = deps;
@@ -103,7 +104,8 @@ function createWorld(
   const runs = watchRuns({ history, timeline, instancesMax: () => INSTANCES_MAX });
   const answers = watchAnswers(history);
   const reports = watchReports(history);
-  const watcher = joinWatchers([runs, answers, reports, watchPromises(history), watchTraffic(history, timeline)]);
+  const watchers = [runs, answers, reports, watchPromises(history), watchTraffic(history, timeline)];
+  const watcher = joinWatchers(deps.isTraced ? [noteAll(note), ...watchers] : watchers);
   const network = createNetwork({
     timeline,
     random: random.fork("network"),
@@ -132,7 +134,8 @@ function createWorld(
       etcd: store,
       isOld,
       onReport: watcher.onReport,
-      onReservationFailed: (id, why) => void history.excused.set(id, why),
+      onReservationFailed: (id, why) => history.excuse(id, why),
+      note: deps.isTraced ? note : undefined,
     });
   });
   const agents = nodeIds.map((nodeId, index) =>

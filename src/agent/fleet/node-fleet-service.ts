@@ -47,7 +47,10 @@ export function nodeFleetService(agent: Agent): ServiceImpl<typeof NodeFleetServ
       const record = await supervisor.fence(instanceId, supersededByGeneration, requestIdOf(context));
       return record === undefined ? {} : { instance: instanceFromRecord(record) };
     },
-    reservePlacement: (request) => ({ nodeId: reservations.reserve(request) }),
+    // Where it is already, it goes.
+    reservePlacement: (request) => ({
+      nodeId: supervisor.find(request.instanceId) === undefined ? reservations.reserve(request) : agent.nodeId,
+    }),
     setCordon({ cordoned }, context) {
       agent.fleet.setCordoned(cordoned, requestIdOf(context));
       return { cordoned };

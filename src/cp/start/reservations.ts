@@ -24,16 +24,17 @@ export type ReservationOrder = {
 /** Where the instance goes, or `undefined` if too few of its homes can be asked. */
 export async function reservePlacement(
   deps: ReservationDeps,
-  order: ReservationOrder,
+  wanted: ReservationOrder,
   call: CallOptions,
 ): Promise<string | undefined> {
+  const { instanceId } = wanted;
   const known = [...deps.fleet.nodes()].filter(({ fold }) => !fold.leaving).map(({ nodeId }) => nodeId);
-  const homes = homesOf(order.instanceId, known);
+  const homes = homesOf(instanceId, known);
   // The one node of a fleet is idempotent by itself.
-  if (homes.length === 1 && known.length === 1 && homes[0] === order.nodeId) return order.nodeId;
+  if (homes.length === 1 && known.length === 1 && homes[0] === wanted.nodeId) return wanted.nodeId;
   const ask = (home: string, asked: ReservationOrder): Promise<string | undefined> =>
     deps.agents
-      .fleetOrder(home, `Cannot reserve a place for instance "${order.instanceId}"`, (agent) =>
+      .fleetOrder(home, `Cannot reserve a place for instance "${instanceId}"`, (agent) =>
         agent.reservePlacement(asked, { ...call, timeoutMs: deps.timeoutMs }),
       )
       .then(
@@ -45,9 +46,11 @@ export async function reservePlacement(
           return undefined;
         },
       );
-  // Who refused it must go on refusing: another control plane may still be on its way there.
-  const refuser = order.refusedByNodeId;
-  if (refuser !== "" && !homes.includes(refuser)) await ask(refuser, order);
+  // Who refused it must go on refusing, as somebody else may still be on his way there, or has been there since.
+  const refuser = wanted.refusedByNodeId;
+  const told = refuser === "" ? wanted.nodeId : await ask(refuser, wanted);
+  if (told === undefined || told === refuser) return told;
+  const order = { ...wanted, nodeId: told };
   const answers = await Promise.all(homes.map((home) => ask(home, order)));
   const verdict = verdictOfHomes(answers);
   if (verdict.kind === "decided") return verdict.nodeId;

@@ -3,12 +3,14 @@ import { fault, Reason } from "../../fault.ts";
 import {
   CapabilityType,
   Isolation,
+  OnNodeLoss,
   Reuse,
   type Assignment,
   type InstanceSpec,
 } from "../../gen/wasmatrix/v1/instance_pb.ts";
 import type { ProviderNeed } from "../placement.ts";
 import type { NodeInfo } from "../../gen/wasmatrix/v1/node_pb.ts";
+import { FLEET_PROTOCOL_VERSION } from "../../protocol-version.ts";
 
 /** What a node should have. */
 export type SpecNeeds = {
@@ -37,10 +39,11 @@ export function needsOfSpec(spec: InstanceSpec): SpecNeeds {
     spec.isolation === Isolation.DEDICATED ||
     spec.reuse === Reuse.NONE ||
     Object.keys(spec.config).length > 0;
+  const survives = spec.onNodeLoss === OnNodeLoss.RESTART_ELSEWHERE;
   const permissions = spec.assignments.flatMap((assignment) => assignment.permissions);
   const ownEnv = new Set(Object.keys(spec.env));
   return {
-    protocolVersion: isRestricted ? RESTRICTIONS_VERSION : 0,
+    protocolVersion: survives ? FLEET_PROTOCOL_VERSION : isRestricted ? RESTRICTIONS_VERSION : 0,
     memoryBytes:
       (Number(spec.limits?.memoryMaxBytes ?? 0n) || DEFAULT_MEMORY_BYTES) * (spec.limits?.concurrentCallsMax || 1),
     providers: spec.assignments.map(({ providerId, type }) => ({ providerId, type })),

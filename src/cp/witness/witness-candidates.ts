@@ -1,6 +1,7 @@
 /** Which nodes can keep the start order of an instance. */
 import type { Clock } from "../../clock.ts";
 import { NodeState } from "../../gen/wasmatrix/v1/node_pb.ts";
+import { FLEET_PROTOCOL_VERSION } from "../../protocol-version.ts";
 import { nodeStateAt, type HeldNode, type SilencePolicy } from "../fleet-view.ts";
 import type { Fleet } from "../fleet.ts";
 import { ledgerSize } from "../fold/ledger.ts";
@@ -12,11 +13,12 @@ export type WitnessCandidatesDeps = {
   readonly silence: SilencePolicy;
 };
 
-/** Nodes that can be dialled and report in time, but for this one: those that stay first, then those with fewer copies. */
+/** Nodes that can be dialled, know what a witness is, and report in time, but for this one: those that stay first, then those with fewer copies. */
 export function witnessCandidates(deps: WitnessCandidatesDeps, without: string): readonly string[] {
   const steadyMs = deps.clock.steadyMs();
   return [...deps.fleet.nodes()]
     .filter((node) => node.nodeId !== without && node.fold.announced.info.address !== "")
+    .filter((node) => node.fold.announced.info.protocolVersion >= FLEET_PROTOCOL_VERSION)
     .filter((node) => nodeStateAt(node, steadyMs, deps.silence) === NodeState.AVAILABLE)
     .toSorted((a, b) => cordoned(a) - cordoned(b) || copiesOf(a) - copiesOf(b) || (a.nodeId < b.nodeId ? -1 : 1))
     .map(({ nodeId }) => nodeId);
