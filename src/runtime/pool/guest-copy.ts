@@ -61,3 +61,9 @@ export type TenantRecord = {
   /** Threads that ran out of memory with this guest on their processor. */
   suspicions: number;
 };
+
+/** Whether a call of the copy, or its opening, waits and has not begun. */
+export function hasNotBegun({ isOpen, openTicket, call, thread }: GuestCopy): boolean {
+  if (!isOpen && !thread.board.hasBegun(openTicket)) return true;
+  return call !== undefined && !thread.board.hasBegun(call.ticket);
+}

@@ -4,7 +4,7 @@
  * that such guests share those.
  */
 import type { Clock } from "../../clock.ts";
-import type { CallSent, GuestCopy, Tenant } from "./guest-copy.ts";
+import { hasNotBegun, type CallSent, type GuestCopy, type Tenant } from "./guest-copy.ts";
 import type { GuestCall } from "./guest-call.ts";
 import type { LoadedProgram } from "./loaded-program.ts";
 import { createMappingBudget } from "./mapping-budget.ts";
@@ -262,12 +262,6 @@ export function createPool({ clock, supply, counts }: PoolOptions): Pool {
       await Promise.all(ending);
     },
   };
-}
-
-/** Whether a call of the copy, or its opening, waits and has not begun. */
-function hasNotBegun({ isOpen, openTicket, call, thread }: GuestCopy): boolean {
-  if (!isOpen && !thread.board.hasBegun(openTicket)) return true;
-  return call !== undefined && !thread.board.hasBegun(call.ticket);
 }
 
 function hasCallBegun({ call, thread }: GuestCopy): boolean {

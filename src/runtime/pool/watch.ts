@@ -3,6 +3,7 @@
  * processor, guests that keep a thread from others, and guests that use more processor time than they may.
  */
 import type { Clock } from "../../clock.ts";
+import { createCrowdWatch } from "./crowd.ts";
 import type { GuestCopy, Tenant } from "./guest-copy.ts";
 import type { PoolThread } from "./pool-thread.ts";
 
@@ -50,6 +51,9 @@ type Stretch = {
 export function createWatch(deps: WatchDeps): Watch {
   const { clock, threads, going, onGone, onStuck, onHog } = deps;
   const seen = new WeakMap<PoolThread, Stretch>();
+  const crowds = createCrowdWatch((thread, hog) => {
+    if (threads.has(thread)) onHog(thread, hog);
+  });
   const looked = new WeakSet<GuestCopy>();
   let isAwake = false;
   let isClosed = false;
@@ -75,6 +79,7 @@ export function createWatch(deps: WatchDeps): Watch {
     const { copy, stretch } = thread.board.running();
     const before = seen.get(thread);
     const runner = thread.copies.get(copy);
+    if (runner?.isDoomed === false) crowds.look(thread, runner.tenant);
     if (copy === 0 || before?.copy !== copy || before.stretch !== stretch || runner === undefined) {
       seen.set(thread, { copy, stretch, looks: 1, cpuMs: undefined, isAsking: false });
       return;

@@ -66,6 +66,39 @@ describe("guests that share a thread", () => {
     expect(await running).toMatchObject({ reason: Reason.INSTANCE_NOT_RUNNING });
   });
 
+  it("one that keeps the thread by many copies, none of them for long, is left alone with it as well", async () => {
+    const runtime = oneThread();
+    const host = { ...patientHost(), kv: async () => ({ kind: "exists", exists: true }) as const };
+    const neighbour = await startToy(runtime);
+    expect(await neighbour.invoke("count", [])).toEqual([1]);
+    const crowd = await startToy(runtime, { host, limits: { concurrentCallsMax: 32, queuedCallsMax: 32 } });
+    const calls = Promise.allSettled(Array.from({ length: 32 }, () => crowd.invoke("alternate", [1_000_000])));
+    // A copy elsewhere begins to count anew.
+    await vi.waitFor(async () => {
+      const first = await neighbour.invoke("count", []);
+      expect([first, await neighbour.invoke("count", [])]).toEqual([[1], [2]]);
+    }, PATIENT);
+    await crowd.kill();
+    await calls;
+    expect(await neighbour.invoke("count", [])).toEqual([3]);
+  });
+
+  it("copies of one that is alone on the thread, and calls that wait for their host, are nobody's hog", async () => {
+    const runtime = oneThread();
+    const host = patientHost();
+    const waiter = await startToy(runtime, { host });
+    expect(await waiter.invoke("count", [])).toEqual([1]);
+    const waiting = waiter.invoke("wait", []);
+    await vi.waitFor(() => expect(host.waiting).toHaveLength(1), PATIENT);
+    const busy = await startToy(runtime, {
+      host: { ...patientHost(), kv: async () => ({ kind: "exists", exists: true }) as const },
+      limits: { concurrentCallsMax: 4 },
+    });
+    await Promise.all(Array.from({ length: 4 }, () => busy.invoke("alternate", [20])));
+    host.letGo();
+    expect(await waiting).toEqual([2]);
+  });
+
   it("those that keep threads from others share what there is for them, and wait for each other", async () => {
     const runtime = oneThread({ soloThreadsMax: 1 });
     const neighbour = await startToy(runtime);
