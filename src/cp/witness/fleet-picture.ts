@@ -3,7 +3,8 @@ import type { Witness } from "../../gen/wasmatrix/v1/fact_pb.ts";
 import { InstanceState, OnNodeLoss, TerminationCause, type Instance } from "../../gen/wasmatrix/v1/instance_pb.ts";
 import { NodeState } from "../../gen/wasmatrix/v1/node_pb.ts";
 import { nodeStateAt, type HeldNode, type SilencePolicy } from "../fleet-view.ts";
-import { ledgerValue, ledgerValues } from "../fold/ledger.ts";
+import type { HeldInstance } from "../fold/held-instance.ts";
+import { ledgerValue } from "../fold/ledger.ts";
 import { hasEnded } from "../instance-life.ts";
 
 /** How far a node's reports can be trusted now. */
@@ -34,12 +35,14 @@ export type InstancePicture = {
   readonly copies: readonly Witness[];
 };
 
-/** The whole picture. */
-export type FleetPicture = {
-  readonly standing: ReadonlyMap<string, NodeStanding>;
-  /** Nodes that take no new instances: they are likely to go away. */
-  readonly cordoned: ReadonlySet<string>;
-  readonly instances: readonly InstancePicture[];
+/** The nodes, as plans ask about them. */
+export type NodesPicture = {
+  /** Of a node that nobody has heard of: gone. */
+  readonly standing: (nodeId: string) => NodeStanding;
+  /** Whether it takes no new instances: it is likely to go away. */
+  readonly isLeaving: (nodeId: string) => boolean;
+  /** Whether a node other than this one reports and is not about to go. */
+  readonly hasOther: (nodeId: string) => boolean;
 };
 
 /** What a silent node counts as. `unbrokenMs`: for how long this control plane has listened without a pause. */
@@ -56,47 +59,34 @@ export function standingOf(
   return state === NodeState.AVAILABLE && node.fold.coverage !== undefined ? "heard" : "doubtful";
 }
 
-/** Draws the picture of every instance that has a witness copy, wants one, or is held by several nodes. */
-export function pictureOf(
-  nodes: Iterable<HeldNode>,
-  several: Iterable<string>,
-  standing: ReadonlyMap<string, NodeStanding>,
-): FleetPicture {
-  const all = [...nodes];
-  const copies = new Map<string, Witness[]>();
-  const concerned = new Set(several);
-  for (const { fold } of all) {
-    for (const witness of ledgerValues(fold.witnesses)) {
-      concerned.add(witness.instanceId);
-      copies.set(witness.instanceId, [...(copies.get(witness.instanceId) ?? []), witness]);
-    }
-    for (const instance of ledgerValues(fold.instances)) if (restartsElsewhere(instance)) concerned.add(instance.id);
-  }
-  const instances = [...concerned].toSorted().map((instanceId): InstancePicture => {
-    const sightings = all.flatMap(({ nodeId, fold }): Sighting[] => {
-      const instance = ledgerValue(fold.instances, instanceId);
-      if (instance === undefined) return [];
-      const { generation, witnessNodeId } = instance;
-      const isLive = !hasEnded(instance);
-      return [
-        {
-          nodeId,
-          generation,
-          isLive,
-          hasBegun: hasBegun(instance),
-          restartsElsewhere: restartsElsewhere(instance),
-          witnessNodeId,
-        },
-      ];
-    });
-    return { instanceId, sightings, copies: copies.get(instanceId) ?? [] };
+/** Draws the picture of one instance: `holders` are the nodes that hold it, `copies` what witnesses keep of its order. */
+export function pictureOf(instanceId: string, holders: Iterable<HeldNode>, copies: readonly Witness[]): InstancePicture {
+  const sightings = [...holders].flatMap(({ nodeId, fold }): Sighting[] => {
+    const held = ledgerValue(fold.instances, instanceId);
+    return held === undefined ? [] : [sightingOf(nodeId, held)];
   });
-  const cordoned = all.filter(({ fold }) => fold.announced.info.cordoned).map(({ nodeId }) => nodeId);
-  return { standing, cordoned: new Set(cordoned), instances };
+  return { instanceId, sightings, copies };
+}
+
+/** Whether anything can be called for: it has a witness copy, wants one, or is held by several nodes. */
+export function isConcerned({ sightings, copies }: InstancePicture): boolean {
+  return copies.length > 0 || sightings.length > 1 || sightings.some((sighting) => sighting.restartsElsewhere);
+}
+
+function sightingOf(nodeId: string, held: HeldInstance): Sighting {
+  const { generation, state, witnessNodeId } = held;
+  return {
+    nodeId,
+    generation,
+    isLive: !hasEnded(held),
+    hasBegun: state === InstanceState.RUNNING || hasBegun(held.whole()),
+    restartsElsewhere: restartsElsewhere(held),
+    witnessNodeId,
+  };
 }
 
 /** Whether the instance has become ready in its present generation. */
-export function hasBegun({ state, lastTermination }: Pick<Instance, "state" | "lastTermination">): boolean {
+export function hasBegun({ state, lastTermination }: Instance): boolean {
   if (state === InstanceState.RUNNING) return true;
   return lastTermination !== undefined && lastTermination.cause !== TerminationCause.START_FAILED;
 }

@@ -8,9 +8,11 @@ import type { Log } from "../../log.ts";
 import type { SilencePolicy } from "../fleet-view.ts";
 import type { Fleet } from "../fleet.ts";
 import { watchContinuity } from "./continuity.ts";
-import { pictureOf, standingOf, type NodeStanding } from "./fleet-picture.ts";
+import { watchConcerns } from "./concerns.ts";
+import { isConcerned } from "./fleet-picture.ts";
 import type { GenerationActions } from "./generation-actions.ts";
 import { planGenerations, type GenerationStep } from "./generation-plan.ts";
+import { watchStandings } from "./node-standings.ts";
 
 /** What keeping needs. */
 export type GenerationKeeperDeps = {
@@ -47,6 +49,10 @@ const STEPS_AT_ONCE = 64;
 export function keepGenerations(deps: GenerationKeeperDeps): GenerationKeeper {
   const { fleet, clock, entropy, silence, log } = deps;
   const continuity = watchContinuity(clock);
+  const concerns = watchConcerns(fleet);
+  const standings = watchStandings({ fleet, silence });
+  /** What is called for now, by instance; instances of which nothing is wanted are left out. */
+  const plans = new Map<string, readonly GenerationStep[]>();
   /** Steps by their key: since when they are called for, and when they may be tried (again). */
   const waiting = new Map<string, { readonly sinceMs: number; failures: number; notBeforeMs: number; isUnderWay: boolean }>();
   let cancelTimer = (): void => {};
@@ -62,18 +68,28 @@ export function keepGenerations(deps: GenerationKeeperDeps): GenerationKeeper {
     isFull = false;
     const steadyMs = clock.steadyMs();
     const moment = { steadyMs, unbrokenMs: continuity.unbrokenMs() };
-    const standing = new Map<string, NodeStanding>();
-    for (const node of fleet.nodes()) standing.set(node.nodeId, standingOf(node, moment, silence));
+    for (const nodeId of standings.look(moment)) concerns.touchNode(nodeId);
+    planAnew();
     // A node that nobody here has heard of counts as gone; who has just come up has heard of nobody.
     const isNew = moment.unbrokenMs <= silence.lostAfterMs;
-    const steps = planGenerations(pictureOf(fleet.nodes(), fleet.doubledIds(), standing)).filter(
-      (step) => !(isNew && concernsStranger(step, standing)) && deps.isOnHold?.(step.instanceId) !== true,
-    );
+    const steps = [...plans.values()]
+      .flat()
+      .filter((step) => !(isNew && concernsStranger(step)) && deps.isOnHold?.(step.instanceId) !== true);
     const called = new Set(steps.map(keyOf));
     for (const [key, entry] of waiting) if (!called.has(key) && !entry.isUnderWay) waiting.delete(key);
     for (const step of steps) consider(step, steadyMs);
     cancelTimer();
     cancelTimer = clock.after(LOOK_MS * (0.75 + entropy.fraction() / 2), look);
+  };
+
+  /** Only what has changed is planned anew: of a million instances a report is about a few. */
+  const planAnew = (): void => {
+    for (const instanceId of concerns.takeTouched()) {
+      const picture = concerns.pictureOf(instanceId);
+      const steps = isConcerned(picture) ? planGenerations(picture, standings.nodes) : [];
+      if (steps.length > 0) plans.set(instanceId, steps);
+      else plans.delete(instanceId);
+    }
   };
 
   const consider = (step: GenerationStep, steadyMs: number): void => {
@@ -121,15 +137,18 @@ export function keepGenerations(deps: GenerationKeeperDeps): GenerationKeeper {
       isClosed = true;
       cancelTimer();
       unlisten();
+      concerns.close();
+      standings.close();
       continuity.close();
     },
   };
-}
 
-/** Whether the step follows from the silence of a node that was never heard here. */
-function concernsStranger(step: GenerationStep, standing: ReadonlyMap<string, NodeStanding>): boolean {
-  if (step.kind === "replace-witness") return step.formerWitnessNodeId !== "" && !standing.has(step.formerWitnessNodeId);
-  return step.kind === "place-anew" || (step.kind === "keep-here" && step.witnessNodeId === "");
+  /** Whether the step follows from the silence of a node that was never heard here. */
+  function concernsStranger(step: GenerationStep): boolean {
+    if (step.kind === "replace-witness")
+      return step.formerWitnessNodeId !== "" && fleet.node(step.formerWitnessNodeId) === undefined;
+    return step.kind === "place-anew" || (step.kind === "keep-here" && step.witnessNodeId === "");
+  }
 }
 
 function keyOf(step: GenerationStep): string {

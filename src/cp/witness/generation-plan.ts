@@ -3,7 +3,7 @@
  * witness. Pure: the same picture gives the same plan, and carrying a plan out twice does no harm.
  */
 import type { Witness } from "../../gen/wasmatrix/v1/fact_pb.ts";
-import type { FleetPicture, InstancePicture, NodeStanding, Sighting } from "./fleet-picture.ts";
+import type { InstancePicture, NodesPicture, Sighting } from "./fleet-picture.ts";
 
 /** One thing to do. */
 export type GenerationStep =
@@ -52,26 +52,11 @@ export type GenerationStep =
       readonly formerWitnessNodeId: string;
     };
 
-/** The steps that the picture calls for, by instance id. */
-export function planGenerations({ standing, cordoned, instances }: FleetPicture): readonly GenerationStep[] {
-  const stays = [...standing].flatMap(([nodeId, each]) => (each === "heard" && !cordoned.has(nodeId) ? [nodeId] : []));
-  const nodes: Nodes = {
-    standing: (nodeId) => standing.get(nodeId) ?? "gone",
-    isLeaving: (nodeId) => cordoned.has(nodeId),
-    hasOther: (nodeId) => stays.length > 1 || stays.some((each) => each !== nodeId),
-  };
-  return instances.flatMap((instance) => planOne(instance, nodes));
-}
-
-/** The nodes, as the plan for one instance asks about them. */
-type Nodes = {
-  readonly standing: (nodeId: string) => NodeStanding;
-  readonly isLeaving: (nodeId: string) => boolean;
-  /** Whether a node other than this one reports and is not about to go. */
-  readonly hasOther: (nodeId: string) => boolean;
-};
-
-function planOne({ instanceId, sightings, copies }: InstancePicture, nodes: Nodes): readonly GenerationStep[] {
+/** The steps that the picture of an instance calls for. */
+export function planGenerations(
+  { instanceId, sightings, copies }: InstancePicture,
+  nodes: NodesPicture,
+): readonly GenerationStep[] {
   const highest = [...sightings, ...copies].reduce((max, { generation }) => (generation > max ? generation : max), 0n);
   // A stop is of the instance, whichever generation its witness knew of.
   const isStopped = copies.some(({ stopped }) => stopped);
@@ -97,7 +82,7 @@ function planOne({ instanceId, sightings, copies }: InstancePicture, nodes: Node
 type Around = {
   readonly sightings: readonly Sighting[];
   readonly highest: bigint;
-  readonly nodes: Nodes;
+  readonly nodes: NodesPicture;
 };
 
 /** What to do with the older generation while the newer one has not begun. */
@@ -126,7 +111,7 @@ function witnessSteps(
   instanceId: string,
   { nodeId, generation, restartsElsewhere, witnessNodeId }: Sighting,
   copies: readonly Witness[],
-  nodes: Nodes,
+  nodes: NodesPicture,
 ): readonly GenerationStep[] {
   if (!restartsElsewhere) return [];
   const witness = witnessNodeId === "" ? "gone" : nodes.standing(witnessNodeId);
@@ -165,7 +150,7 @@ function copySteps(copy: Witness, { sightings, highest, nodes }: Around): readon
 }
 
 /** Whether this generation never became ready while an older one may live: that one goes on, and the instance has not ended. */
-function isReplaced({ hasBegun, generation }: Sighting, sightings: readonly Sighting[], nodes: Nodes): boolean {
+function isReplaced({ hasBegun, generation }: Sighting, sightings: readonly Sighting[], nodes: NodesPicture): boolean {
   return (
     !hasBegun &&
     sightings.some((each) => each.isLive && each.generation < generation && nodes.standing(each.nodeId) !== "gone")
