@@ -198,7 +198,8 @@ async function openAgent(input: {
     fleetJournal = openSqliteFleetJournal(join(options.dataDir, "fleet.sqlite"));
     /** The store opens before the agent that knows which modules are needed. */
     let agent: Agent | undefined;
-    const isNeeded = (digest: string): boolean => agent === undefined || agent.supervisor.needsModule(digest);
+    const isNeeded = (digest: string): boolean =>
+      agent === undefined || agent.supervisor.needsModule(digest) || agent.fleet.witnesses.needsModule(digest);
     const store = await openModuleStore({ dir: join(options.dataDir, "modules"), isNeeded, clock, entropy, log });
     agent = await createAgent({
       nodeId,

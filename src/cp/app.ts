@@ -112,7 +112,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     orderTimeoutMs: limits.orderTimeoutMs,
   });
   const underWay = createOrdersUnderWay();
-  const witnesses = createWitnessOrders({ fleet, agents, clock, silence });
+  const witnesses = createWitnessOrders({ fleet, agents, modules, clock, silence });
   const startOrders: StartOrderDeps = {
     agents,
     modules,
@@ -122,6 +122,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
   const nodesNow = (name: string): readonly PlacementNode[] => placementNodes({ fleet, clock, silence, underWay }, name);
   const actions = createGenerationActions({
     agents,
+    modules,
     log,
     orderTimeoutMs: limits.orderTimeoutMs,
     candidates: (copy, without) => placeCopyIfAny(nodesNow(copy.spec?.name ?? ""), copy, without),

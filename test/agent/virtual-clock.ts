@@ -16,7 +16,8 @@ export function createVirtualClock(startMs = 1_700_000_000_000): VirtualClock {
   let order = 0;
   const timers = new Map<number, { atMs: number; action: () => void }>();
   return {
-    nowMs: () => nowMs,
+    // Whole, as that of Date is.
+    nowMs: () => Math.floor(nowMs),
     steadyMs: () => steadyMs,
     after(delayMs, action) {
       const id = ++order;

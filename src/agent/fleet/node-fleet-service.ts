@@ -30,7 +30,12 @@ export function nodeFleetService(agent: Agent): ServiceImpl<typeof NodeFleetServ
         release();
       }
     },
-    keepWitness: ({ copy }, context) => ({ witness: witnesses.keep(required(copy, "copy"), requestIdOf(context)) }),
+    async keepWitness({ copy: asked, modulePeers }, context) {
+      const copy = required(asked, "copy");
+      // Without its module an order could not be carried out when its node, and who sent it, are gone.
+      if (!copy.stopped) await holdModule(agent, copy.spec?.moduleDigest ?? "", modulePeers);
+      return { witness: witnesses.keep(copy, requestIdOf(context)) };
+    },
     claimGeneration: (request, context) => ({ copy: witnesses.claim(request, requestIdOf(context)) }),
     readWitness: ({ instanceId }) => ({ copy: witnesses.read(instanceId) }),
     dropWitness(request, context) {
@@ -56,6 +61,16 @@ export function nodeFleetService(agent: Agent): ServiceImpl<typeof NodeFleetServ
       return { cordoned };
     },
   };
+}
+
+/** Brings a module here; throws `MODULE_NOT_FOUND` if no peer gives it. */
+async function holdModule({ store, peerModules, nodeId }: Agent, digest: string, peers: readonly string[]): Promise<void> {
+  if (await store.touch(digest)) return;
+  await peerModules?.fetch(digest, peers);
+  if (await store.touch(digest)) return;
+  throw fault(Reason.MODULE_NOT_FOUND, `Cannot keep a start order: node "${nodeId}" does not hold module ${digest}`, {
+    subject: digest,
+  });
 }
 
 /** What the caller says that it holds counts if it is of this life; otherwise it is sent everything. */

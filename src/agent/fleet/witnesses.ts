@@ -19,6 +19,8 @@ export type WitnessesDeps = {
 export interface Witnesses {
   /** All, as they are reported, by instance id. */
   list(): readonly Witness[];
+  /** Whether a copy needs this module. */
+  needsModule(digest: string): boolean;
   /** The generation of a copy that says stopped, if there is one. */
   stoppedUpTo(instanceId: string): bigint | undefined;
   /** Throws `GENERATION_SUPERSEDED`, or `NODE_AT_CAPACITY` if no more copies are taken. */
@@ -73,6 +75,7 @@ export function createWitnesses({ nodeId, journal, onFact, copiesMax = COPIES_DE
 
   return {
     list: () => [...copies.values()].toSorted((a, b) => (a.instanceId < b.instanceId ? -1 : 1)).map(reported),
+    needsModule: (digest) => [...copies.values()].some((copy) => !copy.stopped && copy.spec?.moduleDigest === digest),
     stoppedUpTo(instanceId) {
       const copy = copies.get(instanceId);
       return copy?.stopped === true ? copy.generation : undefined;

@@ -3,13 +3,12 @@ import type { CallOptions } from "@connectrpc/connect";
 import type { Instance } from "../../gen/wasmatrix/v1/instance_pb.ts";
 import type { WitnessCopy } from "../../gen/wasmatrix/v1/node_fleet_pb.ts";
 import type { Log } from "../../log.ts";
-import type { NodeAgents } from "../node-agents.ts";
 import type { StartOutcome } from "../start/start-order.ts";
 import type { GenerationStep } from "./generation-plan.ts";
+import { keepCopy, type KeepCopyDeps } from "./keep-copy.ts";
 
 /** What the actions need. */
-export type GenerationActionsDeps = {
-  readonly agents: NodeAgents;
+export type GenerationActionsDeps = KeepCopyDeps & {
   readonly log: Log;
   /** The nodes that fit the order of a copy, best first, without these; none if none fits. */
   readonly candidates: (copy: WitnessCopy, without: readonly string[]) => readonly string[];
@@ -97,7 +96,7 @@ export function createGenerationActions(deps: GenerationActionsDeps): Generation
       agent.changeWitness({ instanceId, generation, witnessNodeId }, call),
     );
     if (copy === undefined) throw new Error("a node answered without a copy");
-    await agents.fleetOrder(witnessNodeId, doing, (agent) => agent.keepWitness({ copy }, call));
+    await keepCopy(deps, { witnessNodeId, copy }, call);
     log.info("instance has another witness", { instance: instanceId, witness: witnessNodeId });
     return { witnessNodeId, copy };
   };

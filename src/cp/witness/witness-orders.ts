@@ -1,14 +1,15 @@
 /** Orders to witnesses on behalf of callers: a copy before a start, and what was stopped or granted before it is acknowledged. */
+import { create } from "@bufbuild/protobuf";
 import type { CallOptions } from "@connectrpc/connect";
 import { fault, isFault, Reason, type Fault } from "../../fault.ts";
 import { OnNodeLoss, type Instance, type InstanceSpec } from "../../gen/wasmatrix/v1/instance_pb.ts";
-import type { WitnessCopy } from "../../gen/wasmatrix/v1/node_fleet_pb.ts";
-import type { NodeAgents } from "../node-agents.ts";
+import { WitnessCopySchema, type WitnessCopy } from "../../gen/wasmatrix/v1/node_fleet_pb.ts";
 import { sameAssignments } from "../same-assignments.ts";
+import { keepCopy, type KeepCopyDeps } from "./keep-copy.ts";
 import { witnessCandidates, type WitnessCandidatesDeps } from "./witness-candidates.ts";
 
 /** What orders to witnesses need. */
-export type WitnessOrdersDeps = WitnessCandidatesDeps & { readonly agents: NodeAgents };
+export type WitnessOrdersDeps = WitnessCandidatesDeps & KeepCopyDeps;
 
 /** See the top of the file. */
 export interface WitnessOrders {
@@ -75,10 +76,8 @@ export function createWitnessOrders(deps: WitnessOrdersDeps): WitnessOrders {
       let last: Fault | undefined;
       for (const witnessNodeId of witnessCandidates(deps, nodeId).slice(0, WITNESSES_TRIED_MAX)) {
         try {
-          const copy = { instanceId, generation: 1n, nodeId, spec };
-          await agents.fleetOrder(witnessNodeId, `Cannot keep a copy of the order of instance "${instanceId}"`, (agent) =>
-            agent.keepWitness({ copy }, call),
-          );
+          const copy = create(WitnessCopySchema, { instanceId, generation: 1n, nodeId, spec });
+          await keepCopy(deps, { witnessNodeId, copy }, call);
           return witnessNodeId;
         } catch (error) {
           if (!isFault(error) || error.reason === Reason.GENERATION_SUPERSEDED) throw error;
