@@ -145,15 +145,19 @@ export async function createRealFleet(nodeIds: readonly string[]): Promise<RealF
     const lost = (): never => {
       throw new ConnectError("connection reset", Code.Unavailable, undefined, undefined, new Error("read ECONNRESET"));
     };
-    const isUp = (): boolean => transports.has(address) && nodeAt(address)?.cut !== true && from?.cut !== true;
+    /** Whether what was begun with this life of the node still gets through. */
+    const isUp = (life: Transport): boolean =>
+      transports.get(address) === life && nodeAt(address)?.cut !== true && from?.cut !== true;
     return {
       async unary(...call) {
-        const answer = await reached().unary(...call);
-        return isUp() ? answer : lost();
+        const life = reached();
+        const answer = await life.unary(...call);
+        return isUp(life) ? answer : lost();
       },
       async stream(...call) {
-        const answer = await reached().stream(...call);
-        return { ...answer, message: whileUp(answer.message, isUp, lost) };
+        const life = reached();
+        const answer = await life.stream(...call);
+        return { ...answer, message: whileUp(answer.message, () => isUp(life), lost) };
       },
     };
   }
@@ -220,6 +224,11 @@ export async function startSurvivor(
   });
   if (instance === undefined) throw new Error("it was started without an instance");
   return instance;
+}
+
+/** Nodes on which an instance runs. */
+export function runsOn(fleet: RealFleet, id: string): readonly string[] {
+  return fleet.nodes.filter((node) => node.running().includes(id)).map(({ nodeId }) => nodeId);
 }
 
 /** The instance as a control plane answers it; throws unless it runs. */

@@ -13,19 +13,19 @@ export type WitnessCandidatesDeps = {
   readonly silence: SilencePolicy;
 };
 
-/** Nodes that can be dialled, know what a witness is, and report in time, but for this one: those that stay first, then those with fewer copies. */
+/**
+ * Nodes that can be dialled, know what a witness is, and report in time, but for this one, those with fewer copies first. Cordoned ones,
+ * which are likely to go away, only if there are no others.
+ */
 export function witnessCandidates(deps: WitnessCandidatesDeps, without: string): readonly string[] {
   const steadyMs = deps.clock.steadyMs();
-  return [...deps.fleet.nodes()]
+  const fitting = [...deps.fleet.nodes()]
     .filter((node) => node.nodeId !== without && node.fold.announced.info.address !== "")
     .filter((node) => node.fold.announced.info.protocolVersion >= FLEET_PROTOCOL_VERSION)
     .filter((node) => nodeStateAt(node, steadyMs, deps.silence) === NodeState.AVAILABLE)
-    .toSorted((a, b) => cordoned(a) - cordoned(b) || copiesOf(a) - copiesOf(b) || (a.nodeId < b.nodeId ? -1 : 1))
-    .map(({ nodeId }) => nodeId);
-}
-
-function cordoned({ fold }: HeldNode): number {
-  return fold.announced.info.cordoned ? 1 : 0;
+    .toSorted((a, b) => copiesOf(a) - copiesOf(b) || (a.nodeId < b.nodeId ? -1 : 1));
+  const staying = fitting.filter(({ fold }) => !fold.announced.info.cordoned);
+  return (staying.length > 0 ? staying : fitting).map(({ nodeId }) => nodeId);
 }
 
 function copiesOf({ fold }: HeldNode): number {

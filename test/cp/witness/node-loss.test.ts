@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { AssignmentSchema, CapabilityType, InstanceState, OnNodeLoss, type Instance } from "../../../src/gen/wasmatrix/v1/instance_pb.ts";
 import { NodeState } from "../../../src/gen/wasmatrix/v1/node_pb.ts";
 import { Reason } from "../../../src/fault.ts";
-import { createRealFleet, runningInstance, startSurvivor, type RealControlPlane, type RealFleet } from "../real-fleet.ts";
+import { createRealFleet, runningInstance, runsOn, startSurvivor, type RealControlPlane, type RealFleet } from "../real-fleet.ts";
 import { inline, reasonOf } from "../test-fleet.ts";
 
 const fleets: RealFleet[] = [];
@@ -22,11 +22,6 @@ async function fleetOf(...nodeIds: string[]): Promise<{ fleet: RealFleet; one: R
 async function allAvailable({ client }: RealControlPlane, count: number): Promise<boolean> {
   const { nodes } = await client.listNodes({});
   return nodes.filter(({ state, rebuilding }) => state === NodeState.AVAILABLE && !rebuilding).length === count;
-}
-
-/** Nodes on which the instance runs. */
-function runsOn(fleet: RealFleet, id: string): readonly string[] {
-  return fleet.nodes.filter((node) => node.running().includes(id)).map(({ nodeId }) => nodeId);
 }
 
 /** The instance, running, and placed anew since this one was answered. */
