@@ -31,7 +31,7 @@ export type ReportStreamsDeps = {
 
 /** See the top of the file. */
 export interface ReportStreams {
-  /** Reads from exactly these addresses from now on. */
+  /** Reads from these addresses from now on. One that is no longer among them is read on while its stream stands, and then let go. */
   follow(addresses: Iterable<string>): void;
   /** Addresses whose agents have not said anything yet. */
   unanswered(): readonly string[];
@@ -49,7 +49,13 @@ export function createReportStreams(deps: ReportStreamsDeps): ReportStreams {
   const { clock, entropy, log, reportIntervalMs } = deps;
   const followed = new Map<string, Followed>();
 
-  type Followed = { readonly end: AbortController; /** Whom the address turned out to be. */ nodeId: string | undefined };
+  type Followed = {
+    readonly end: AbortController;
+    /** Whom the address turned out to be. */
+    nodeId: string | undefined;
+    /** Whether it is begun again when it ends. */
+    isWanted: boolean;
+  };
 
   const readOnce = async (address: string, agent: Transport, mine: Followed): Promise<void> => {
     const { signal } = mine.end;
@@ -78,7 +84,7 @@ export function createReportStreams(deps: ReportStreamsDeps): ReportStreams {
     const agent = faultTransport(deps.dial(address));
     const { signal } = mine.end;
     let failures = 0;
-    while (!signal.aborted) {
+    while (!signal.aborted && mine.isWanted) {
       const beganMs = clock.steadyMs();
       try {
         await readOnce(address, agent, mine);
@@ -93,25 +99,24 @@ export function createReportStreams(deps: ReportStreamsDeps): ReportStreams {
       const pauseMs = Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures, 10), BACKOFF_MAX_MS);
       await sleep(clock, pauseMs * (0.5 + entropy.fraction() / 2), signal);
     }
+    if (followed.get(address) === mine) followed.delete(address);
   };
 
   return {
     follow(addresses) {
       const wanted = new Set(addresses);
-      for (const [address, { end }] of followed) {
-        if (wanted.has(address)) continue;
-        followed.delete(address);
-        end.abort();
-      }
+      // A store that has lost its entries for a while says nothing against agents that go on reporting.
+      for (const [address, one] of followed) one.isWanted = wanted.has(address);
       for (const address of wanted) {
         if (followed.has(address)) continue;
-        const mine: Followed = { end: new AbortController(), nodeId: undefined };
+        const mine: Followed = { end: new AbortController(), nodeId: undefined, isWanted: true };
         followed.set(address, mine);
         // Never rejects: whatever fails is logged and tried again.
         void read(address, mine);
       }
     },
-    unanswered: () => [...followed].filter(([, { nodeId }]) => nodeId === undefined).map(([address]) => address),
+    unanswered: () =>
+      [...followed].filter(([, { nodeId, isWanted }]) => isWanted && nodeId === undefined).map(([address]) => address),
     close() {
       for (const { end } of followed.values()) end.abort();
       followed.clear();
