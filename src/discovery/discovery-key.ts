@@ -21,17 +21,20 @@ export const DISCOVERY_FOLDERS: { readonly node: string; readonly provider: stri
 /** A key that may be written; only `discoveryKey` makes one. */
 export class DiscoveryKey {
   readonly text: string;
-  readonly subject: DiscoverySubject;
-  /** Keeps the type from being made of any object of the same shape. */
-  readonly #made: true;
+  /** Objects of the same shape are no keys: a private member is asked for at run time, too. */
+  readonly #subject: DiscoverySubject;
 
   private constructor(subject: DiscoverySubject) {
-    this.#made = true;
-    this.subject = subject;
+    this.#subject = subject;
     this.text =
       subject.kind === "node"
         ? `${DISCOVERY_FOLDERS.node}${subject.nodeId}`
         : `${DISCOVERY_FOLDERS.provider}${subject.nodeId}:${subject.providerId}`;
+  }
+
+  /** What it stands for. */
+  get subject(): DiscoverySubject {
+    return this.#subject;
   }
 
   /** Throws `INVALID_REQUEST` for an id that is none. */
@@ -50,7 +53,7 @@ export class DiscoveryKey {
 
   /** Whether something at run time is a key that was made here. */
   static isMade(value: unknown): value is DiscoveryKey {
-    return typeof value === "object" && value !== null && #made in value;
+    return typeof value === "object" && value !== null && #subject in value;
   }
 }
 

@@ -138,9 +138,9 @@ describe.skipIf(etcdProgram === undefined)("on an etcd with TLS, users and passw
     execFileSync(
       "openssl",
       [
-        ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"],
-        ...["-keyout", key, "-out", cert, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-      ],
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost".split(" "),
+        ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
+      ].flat(),
       { stdio: "ignore" },
     );
     const etcd = await startEtcd(["--cert-file", cert, "--key-file", key], "https");

@@ -41,11 +41,11 @@ export async function startEtcd(flags: readonly string[] = [], scheme = "http"):
     const started = spawn(
       program,
       [
-        ...["--name", "one", "--data-dir", folder, "--log-level", "error"],
-        ...["--listen-client-urls", listen, "--advertise-client-urls", url],
-        ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", `one=${peer}`],
-        ...flags,
-      ],
+        ["--name", "one", "--data-dir", folder, "--log-level", "error"],
+        ["--listen-client-urls", listen, "--advertise-client-urls", url],
+        ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", `one=${peer}`],
+        flags,
+      ].flat(),
       { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ETCD_UNSUPPORTED_ARCH: process.arch } },
     );
     started.stderr.on("data", (chunk: Buffer) => void (text += chunk.toString()));

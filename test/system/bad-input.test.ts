@@ -12,6 +12,7 @@ import wabt from "wabt";
 import { serveAgent, type RunningAgent } from "../../src/agent/serve.ts";
 import { serveControlPlane, type RunningControlPlane } from "../../src/cp/entry/node.ts";
 import { instanceIdFromKey } from "../../src/cp/start/instance-id.ts";
+import { codeName } from "../../src/rpc/code-name.ts";
 import { Fault, Reason, reasonName } from "../../src/fault.ts";
 import { ControlPlaneService, type ModuleSourceSchema } from "../../src/gen/wasmatrix/v1/control_plane_pb.ts";
 import { CapabilityType, type InstanceSpecSchema } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
@@ -188,7 +189,7 @@ describe("a start with", () => {
     const before = await recordsKept();
     const fault = await refusal(api.startInstance(whole(await request())));
     expect(await recordsKept(), "nothing half-started remains").toBe(before);
-    expect([Code[fault.code], reasonName(fault.reason)]).toEqual([Code[code], reasonName(reason)]);
+    expect([fault.code, reasonName(fault.reason)]).toEqual([codeName(code), reasonName(reason)]);
     expect(fault.message).toMatch(/^Cannot /);
     expect(fault.message).toMatch(says);
   });
