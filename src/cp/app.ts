@@ -85,6 +85,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
   const reportIntervalMs = deps.reportIntervalMs ?? REPORT_INTERVAL_DEFAULT_MS;
   const silence: SilencePolicy = { ...silencePolicyFromInterval(reportIntervalMs), ...deps.silence };
   const closing = new AbortController();
+  const startedMs = clock.steadyMs();
 
   const fleet = createFleet({ clock, silence, limits });
   const knownAgents = createKnownAgents({
@@ -147,6 +148,10 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     underWay,
     witnesses,
     reserve: (order, call) => reservePlacement({ fleet, agents, timeoutMs: limits.reservationTimeoutMs }, order, call),
+    // Agents that push their reports are on no list: after one and a half intervals those that can be heard have been.
+    mayLackNodes: () =>
+      reader.isRebuilding() ||
+      (clock.steadyMs() - startedMs < silence.suspectAfterMs && !knownAgents.areAllHeard()),
     placementNodes: nodesNow,
     slots: createSlots(limits.startsMax, "starts"),
   });

@@ -32,6 +32,8 @@ export interface KnownAgents {
   discovery(): DiscoveryHealth | undefined;
   /** Names (node ids where they are known, else addresses) of agents that have not said anything yet, while they are awaited. */
   awaited(): readonly string[];
+  /** Whether there is a list or a store that was reached, and every agent that it names has been heard. */
+  areAllHeard(): boolean;
   /** All agents that have not said anything yet, by address. */
   unheard(): readonly UnheardAgent[];
   /** May be called twice. */
@@ -59,6 +61,9 @@ export function createKnownAgents(deps: KnownAgentsDeps): KnownAgents {
   });
   return {
     discovery: () => directory?.health,
+    areAllHeard: () =>
+      (directory === undefined ? listed.size > 0 : directory.health.kind === "reached") &&
+      streams.unanswered().length === 0,
     awaited: () =>
       deps.clock.steadyMs() - startedMs > deps.awaitMs
         ? []

@@ -42,7 +42,7 @@ export function planFromSeed(seed: number): RunPlan {
     oldNodes: isMixed ? some(size.nodes, 0.4) : [],
     oldControlPlanes: isMixed ? some(size.controlPlanes, 0.3) : [],
     lateNodes: random.chance(0.2) ? some(size.nodes - 1, 0.4) : [],
-    operations: random.whole(4, 14),
+    operations: random.whole(6, 16),
     faults: drawFaults(random.fork("faults"), size, discovery === "etcd"),
     endsWithColdStart: random.chance(0.3),
   };

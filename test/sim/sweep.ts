@@ -52,6 +52,8 @@ export async function sweep(options: SweepOptions): Promise<SweepResult> {
       const worker = new Worker(new URL("./sweep-worker.ts", import.meta.url), {
         workerData: { bug: options.bug } satisfies SweepWork,
         execArgv: [],
+        // Much is made and soon forgotten: a larger nursery halves the cost of that.
+        resourceLimits: { maxYoungGenerationSizeMb: 64 },
       });
       let cpuMs = 0;
       const giveOrEnd = (): void => {

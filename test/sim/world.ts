@@ -51,7 +51,7 @@ const START_MS = 1_700_000_000_000;
 /** More events than any run has that gets anywhere. */
 const STEPS_MAX = 100_000;
 /** How often views are compared with the truth. */
-const LOOK_MS = 700;
+const LOOK_MS = 1_200;
 /** One report interval, by clocks that drift, and time to travel. */
 const COLD_START_MS = 5_000 * 1.02 + 500;
 const INSTANCES_MAX = 6;

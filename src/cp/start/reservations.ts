@@ -19,6 +19,8 @@ export type ReservationOrder = {
   readonly nodeId: string;
   /** The node of an earlier reservation that surely did not start the instance; empty for none. */
   readonly refusedByNodeId: string;
+  /** Whether nobody else can have ordered it yet. */
+  readonly isFirst: boolean;
 };
 
 /** Where the instance goes, or `undefined` if too few of its homes can be asked. */
@@ -32,7 +34,8 @@ export async function reservePlacement(
   const homes = homesOf(instanceId, known);
   // The one node of a fleet is idempotent by itself.
   if (homes.length === 1 && known.length === 1 && homes[0] === wanted.nodeId) return wanted.nodeId;
-  const ask = (home: string, asked: ReservationOrder): Promise<string | undefined> =>
+  type Asked = Omit<ReservationOrder, "isFirst">;
+  const ask = (home: string, asked: Asked): Promise<string | undefined> =>
     deps.agents
       .fleetOrder(home, `Cannot reserve a place for instance "${instanceId}"`, (agent) =>
         agent.reservePlacement(asked, { ...call, timeoutMs: deps.timeoutMs }),
@@ -48,9 +51,10 @@ export async function reservePlacement(
       );
   // Who refused it must go on refusing, as somebody else may still be on his way there, or has been there since.
   const refuser = wanted.refusedByNodeId;
-  const told = refuser === "" ? wanted.nodeId : await ask(refuser, wanted);
-  if (told === undefined || told === refuser) return told;
-  const order = { ...wanted, nodeId: told };
+  const asked = { instanceId, nodeId: wanted.nodeId, refusedByNodeId: refuser };
+  const told = refuser === "" ? asked.nodeId : await ask(refuser, asked);
+  if (told === refuser || (told === undefined && !wanted.isFirst)) return told;
+  const order = { ...asked, nodeId: told ?? asked.nodeId };
   const answers = await Promise.all(homes.map((home) => ask(home, order)));
   const verdict = verdictOfHomes(answers);
   if (verdict.kind === "decided") return verdict.nodeId;

@@ -49,6 +49,8 @@ export type InstanceStarterDeps = StartOrderDeps & {
   readonly witnesses: WitnessOrders;
   readonly reserve: (order: ReservationOrder, call: CallOptions) => Promise<string | undefined>;
   readonly reader: FleetReader;
+  /** Whether there may be nodes that were not heard yet, and hold what a retry is about. */
+  readonly mayLackNodes: () => boolean;
   readonly placementNodes: (name: string) => readonly PlacementNode[];
   readonly underWay: OrdersUnderWay;
   readonly echo: OrderEcho;
@@ -142,7 +144,7 @@ export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarte
   async function begin(start: Start): Promise<Started> {
     const { instanceId, request, spec, call } = start;
     const isRetry = request.idempotencyKey !== "" && request.attempt > 0;
-    if (isRetry && deps.reader.isRebuilding()) throw unsureFault(instanceId, "not all nodes have reported yet");
+    if (isRetry && deps.mayLackNodes()) throw unsureFault(instanceId, "not all nodes have reported yet");
     const found = request.idempotencyKey === "" ? undefined : await searchUnseen(instanceId, call);
     if (found) return alreadyStarted(found, start.identity);
     const { wanted, shape, spec: whole } = await wantedBy(instanceId, request, spec, start.share?.resolve);
@@ -209,9 +211,10 @@ export function createInstanceStarter(deps: InstanceStarterDeps): InstanceStarte
     const { instanceId, request, call } = start;
     // Nobody but this call can know a key that was made here.
     if (request.idempotencyKey === "") return nodeId;
-    const decided = await deps.reserve({ instanceId, nodeId, refusedByNodeId }, call);
+    const isFirst = request.attempt === 0;
+    const decided = await deps.reserve({ instanceId, nodeId, refusedByNodeId, isFirst }, call);
     if (decided !== undefined) return decided;
-    if (request.attempt === 0) return nodeId;
+    if (isFirst) return nodeId;
     throw unsureFault(instanceId, "nodes that would remember it are silent");
   }
 
