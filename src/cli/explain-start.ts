@@ -38,7 +38,8 @@ export async function explainStart(context: CommandContext, order: SettledOrder,
     return;
   }
   if (answer.verdicts.some(({ failed }) => failed.length === 0)) return;
-  const nodes = answer.verdicts.length === 0 ? "no node has reported yet" : `of ${counted(answer.verdicts.length, "node")}`;
+  const nodes =
+    answer.verdicts.length === 0 ? "no node has reported yet" : `of ${counted(answer.verdicts.length, "node")}`;
   throw fault(Reason.NO_NODE_FITS, `Cannot start an instance: no node fits (${nodes})`);
 }
 

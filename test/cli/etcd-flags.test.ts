@@ -24,7 +24,9 @@ const HTTPS = ["https://etcd.example:2379"];
 describe("how etcd is reached", () => {
   test("is not said by default; flags come before the environment", async () => {
     expect(await optionsOf({})).toBeUndefined();
-    expect(await optionsOf({}, { WASMATRIX_ETCD: "a:1,http://b:2" })).toEqual({ endpoints: ["http://a:1", "http://b:2"] });
+    expect(await optionsOf({}, { WASMATRIX_ETCD: "a:1,http://b:2" })).toEqual({
+      endpoints: ["http://a:1", "http://b:2"],
+    });
     expect(await optionsOf({ etcd: HTTP }, { WASMATRIX_ETCD: "a:1" })).toEqual({ endpoints: HTTP });
   });
 
@@ -58,7 +60,9 @@ describe("how etcd is reached", () => {
   });
 
   test("never shows a URL with a password", async () => {
-    await expect(optionsOf({}, { WASMATRIX_ETCD: "http://u:p4ss@h:1" })).rejects.toThrow(/^(?!.*p4ss)Cannot use WASMATRIX_ETCD/);
+    await expect(optionsOf({}, { WASMATRIX_ETCD: "http://u:p4ss@h:1" })).rejects.toThrow(
+      /^(?!.*p4ss)Cannot use WASMATRIX_ETCD/,
+    );
   });
 });
 

@@ -95,10 +95,12 @@ describe("nodes drain", () => {
     });
     const result = await runCaptured(["nodes", "drain", "n1", "--json", "--address", address]);
     expect(result).toMatchObject({ code: 0, stderr: "" });
-    expect(result.stdout.trimEnd().split("\n").map((line) => Object.keys(JSON.parse(line) as object))).toEqual([
-      ["begun"],
-      ["finished"],
-    ]);
+    expect(
+      result.stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => Object.keys(JSON.parse(line) as object)),
+    ).toEqual([["begun"], ["finished"]]);
   });
 
   test("shows names from elsewhere so that they do no harm", () => {

@@ -2,9 +2,20 @@
  * Production's control planes and agents in one process, on a virtual clock: agents have a scripted runtime and disks in memory,
  * and every line between them can be cut. For what only all parts together do.
  */
-import { Code, ConnectError, createClient, createRouterTransport, type Client, type Transport } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  createClient,
+  createRouterTransport,
+  type Client,
+  type Transport,
+} from "@connectrpc/connect";
 import { createAgent, type Agent } from "../../src/agent/agent.ts";
-import { createMemoryFleetDisk, openMemoryFleetJournal, type MemoryFleetDisk } from "../../src/agent/fleet/memory-fleet-journal.ts";
+import {
+  createMemoryFleetDisk,
+  openMemoryFleetJournal,
+  type MemoryFleetDisk,
+} from "../../src/agent/fleet/memory-fleet-journal.ts";
 import { nodeFleetService } from "../../src/agent/fleet/node-fleet-service.ts";
 import { createMemoryJournalDisk, openMemoryJournal, type MemoryJournalDisk } from "../../src/agent/memory-journal.ts";
 import { digestOf, type ModuleStore } from "../../src/agent/module-store.ts";
@@ -123,7 +134,11 @@ export async function createRealFleet(nodeIds: readonly string[]): Promise<RealF
         node.agent = undefined;
         transports.delete(address);
         // What it would write from here on reaches a disk that nobody reads any more.
-        node.disk = { ...node.disk, records: new Map(node.disk.records), stoppedProviders: new Set(node.disk.stoppedProviders) };
+        node.disk = {
+          ...node.disk,
+          records: new Map(node.disk.records),
+          stoppedProviders: new Set(node.disk.stoppedProviders),
+        };
         for (const guest of node.runtime.live) guest.end({ kind: "host-failed", message: "killed" });
         void killed?.close(0);
       },
@@ -258,7 +273,8 @@ function memoryModules(modules: Map<string, Uint8Array>): ModuleStore {
       const pieces: Uint8Array[] = [];
       for await (const chunk of chunks) pieces.push(chunk);
       const bytes = new Uint8Array(Buffer.concat(pieces));
-      if (digestOf(bytes) !== digest) throw fault(Reason.MODULE_DIGEST_MISMATCH, "Cannot keep module: its digest is another");
+      if (digestOf(bytes) !== digest)
+        throw fault(Reason.MODULE_DIGEST_MISMATCH, "Cannot keep module: its digest is another");
       modules.set(digest, bytes);
       return { sizeBytes: bytes.length };
     },

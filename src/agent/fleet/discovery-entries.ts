@@ -12,15 +12,13 @@ export function discoveryEntries(
 ): readonly DiscoveryEntry[] {
   return [
     { kind: "node", nodeId, ...at, protocolVersion: PROTOCOL_VERSION },
-    ...providers.list().map(
-      ({ id, type, backend, state }): DiscoveryEntry => ({
-        kind: "provider",
-        nodeId,
-        providerId: id,
-        type: CapabilityTypeSchema.value[type]?.localName.toLowerCase() ?? "",
-        backend,
-        isRunning: state === ProviderState.RUNNING,
-      }),
-    ),
+    ...providers.list().map(({ id, type, backend, state }): DiscoveryEntry => ({
+      kind: "provider",
+      nodeId,
+      providerId: id,
+      type: CapabilityTypeSchema.value[type]?.localName.toLowerCase() ?? "",
+      backend,
+      isRunning: state === ProviderState.RUNNING,
+    })),
   ];
 }

@@ -26,7 +26,9 @@ export function assertPlacedHere(
     );
   }
   if (node.isCordoned) {
-    throw fault(Reason.NODE_CORDONED, `Cannot start instance "${id}": node "${nodeId}" is cordoned`, { subject: nodeId });
+    throw fault(Reason.NODE_CORDONED, `Cannot start instance "${id}": node "${nodeId}" is cordoned`, {
+      subject: nodeId,
+    });
   }
   if (generation > 1n || placedOn === undefined || placedOn === nodeId) return;
   throw fault(

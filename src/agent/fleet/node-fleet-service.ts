@@ -3,7 +3,11 @@ import { create } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { fault, Reason } from "../../fault.ts";
-import { WatchReportsResponseSchema, type NodeFleetService, type WatchReportsRequest } from "../../gen/wasmatrix/v1/node_fleet_pb.ts";
+import {
+  WatchReportsResponseSchema,
+  type NodeFleetService,
+  type WatchReportsRequest,
+} from "../../gen/wasmatrix/v1/node_fleet_pb.ts";
 import { requestIdKey } from "../../rpc/request-id.ts";
 import { createSlots } from "../../rpc/slots.ts";
 import type { Agent } from "../agent.ts";
@@ -23,7 +27,8 @@ export function nodeFleetService(agent: Agent): ServiceImpl<typeof NodeFleetServ
     async *watchReports(request, context) {
       const release = slots.take(`Cannot watch reports of node "${agent.nodeId}"`, context.signal);
       try {
-        const intervalMs = request.reportInterval === undefined ? INTERVAL_DEFAULT_MS : durationMs(request.reportInterval);
+        const intervalMs =
+          request.reportInterval === undefined ? INTERVAL_DEFAULT_MS : durationMs(request.reportInterval);
         for await (const report of agent.reports(positionFrom(request, agent), intervalMs, context.signal))
           yield create(WatchReportsResponseSchema, { report });
       } finally {
@@ -64,7 +69,11 @@ export function nodeFleetService(agent: Agent): ServiceImpl<typeof NodeFleetServ
 }
 
 /** Brings a module here; throws `MODULE_NOT_FOUND` if no peer gives it. */
-async function holdModule({ store, peerModules, nodeId }: Agent, digest: string, peers: readonly string[]): Promise<void> {
+async function holdModule(
+  { store, peerModules, nodeId }: Agent,
+  digest: string,
+  peers: readonly string[],
+): Promise<void> {
   if (await store.touch(digest)) return;
   await peerModules?.fetch(digest, peers);
   if (await store.touch(digest)) return;

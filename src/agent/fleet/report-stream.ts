@@ -53,7 +53,11 @@ export async function* reportStream(
       if (deps.leaving.aborted || position.kind !== "holds" || position.sequence < facts.sequence) continue;
       const beat = new AbortController();
       wake = () => beat.abort();
-      await sleep(clock, intervalMs * (1 - JITTER_SHARE * entropy.fraction()), AbortSignal.any([beat.signal, signal, deps.leaving]));
+      await sleep(
+        clock,
+        intervalMs * (1 - JITTER_SHARE * entropy.fraction()),
+        AbortSignal.any([beat.signal, signal, deps.leaving]),
+      );
     }
   } finally {
     unlisten();

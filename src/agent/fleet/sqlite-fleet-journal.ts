@@ -84,7 +84,9 @@ function open(file: string): DatabaseSync {
 
 function failed(doing: string, error: unknown): Error {
   if (isFault(error)) return error;
-  return fault(Reason.INTERNAL, `${doing}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  return fault(Reason.INTERNAL, `${doing}: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });
 }
 
 function blobFrom(value: unknown): Uint8Array {

@@ -22,9 +22,13 @@ export function claimedWitness(
   claim: { readonly instanceId: string; readonly expectedGeneration: bigint; readonly nodeId: string },
 ): WitnessCopy {
   if (held === undefined) {
-    throw fault(Reason.INSTANCE_NOT_FOUND, `Cannot place instance "${claim.instanceId}" anew: no copy of its order is here`, {
-      subject: claim.instanceId,
-    });
+    throw fault(
+      Reason.INSTANCE_NOT_FOUND,
+      `Cannot place instance "${claim.instanceId}" anew: no copy of its order is here`,
+      {
+        subject: claim.instanceId,
+      },
+    );
   }
   if (held.stopped || held.generation !== claim.expectedGeneration) {
     throw superseded(held, `a claim on generation ${claim.expectedGeneration}`);

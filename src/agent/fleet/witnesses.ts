@@ -91,7 +91,9 @@ export function createWitnesses({ nodeId, journal, onFact, copiesMax = COPIES_DE
         );
       }
       const copy = keptWitness(held, asked);
-      const what = copy.stopped ? "Stopped: it is not to be placed again" : `Keeps the order of generation ${copy.generation}`;
+      const what = copy.stopped
+        ? "Stopped: it is not to be placed again"
+        : `Keeps the order of generation ${copy.generation}`;
       put(copy, `${what} (placed on ${copy.nodeId})`, requestId);
       return reported(copy);
     },
@@ -103,9 +105,13 @@ export function createWitnesses({ nodeId, journal, onFact, copiesMax = COPIES_DE
     read(instanceId) {
       const copy = copies.get(instanceId);
       if (copy !== undefined) return copy;
-      throw fault(Reason.INSTANCE_NOT_FOUND, `Cannot read the copy of instance "${instanceId}": node "${nodeId}" keeps none`, {
-        subject: instanceId,
-      });
+      throw fault(
+        Reason.INSTANCE_NOT_FOUND,
+        `Cannot read the copy of instance "${instanceId}": node "${nodeId}" keeps none`,
+        {
+          subject: instanceId,
+        },
+      );
     },
     drop({ instanceId, generation, instanceEnded }, requestId) {
       const copy = copies.get(instanceId);

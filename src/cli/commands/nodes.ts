@@ -80,7 +80,10 @@ export function nodeColumns(nowMs: number): Column<Node>[] {
     {
       title: "STATE",
       cell: (node) => {
-        const notes = [...(node.info?.cordoned === true ? ["cordoned"] : []), ...(node.rebuilding ? ["rebuilding"] : [])];
+        const notes = [
+          ...(node.info?.cordoned === true ? ["cordoned"] : []),
+          ...(node.rebuilding ? ["rebuilding"] : []),
+        ];
         return wordFromEnum(NodeStateSchema, node.state) + (notes.length === 0 ? "" : ` (${notes.join(", ")})`);
       },
       tone: nodeTone,

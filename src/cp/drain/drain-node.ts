@@ -116,8 +116,12 @@ function copiesOn(fleet: Fleet, nodeId: string): number {
 }
 
 function outOfTime({ id }: Instance): MoveOutcome {
-  const why = fault(Reason.CALL_TIMED_OUT, `Cannot move instance "${id}": the time for the drain was over before its turn`, {
-    subject: id,
-  });
+  const why = fault(
+    Reason.CALL_TIMED_OUT,
+    `Cannot move instance "${id}": the time for the drain was over before its turn`,
+    {
+      subject: id,
+    },
+  );
   return { kind: "stayed", why };
 }

@@ -21,7 +21,11 @@ export function capabilities(deps: ServiceDeps): Handlers {
       const options = orderOptions(context, limits.orderTimeoutMs);
       const doing = `Cannot assign to instance "${target.id}"`;
       assertAssignable(request.assignment, deps.fleet.node(target.nodeId)?.fold.announced.info, doing);
-      const answer = await giveInstanceOrder(deps, { target, doing, give: (agent) => agent.assignCapability(order, options) });
+      const answer = await giveInstanceOrder(deps, {
+        target,
+        doing,
+        give: (agent) => agent.assignCapability(order, options),
+      });
       await deps.witnesses.amend(answer.instance, options);
       return answer;
     },
@@ -31,7 +35,11 @@ export function capabilities(deps: ServiceDeps): Handlers {
       const order = { instanceId: target.id, ...(request.assignment ? { assignment: request.assignment } : {}) };
       const options = orderOptions(context, limits.orderTimeoutMs);
       const doing = `Cannot revoke from instance "${target.id}"`;
-      const answer = await giveInstanceOrder(deps, { target, doing, give: (agent) => agent.revokeCapability(order, options) });
+      const answer = await giveInstanceOrder(deps, {
+        target,
+        doing,
+        give: (agent) => agent.revokeCapability(order, options),
+      });
       // A revocation that its witness does not know would come back with the next generation.
       await deps.witnesses.amend(answer.instance, options);
       return answer;

@@ -17,10 +17,7 @@ import {
 /** The grace time if the request names none; the agent's default is the same. */
 const GRACE_DEFAULT_MS = 10_000;
 
-type Handlers = Pick<
-  ServiceImpl<typeof ControlPlaneService>,
-  "stopInstance" | "invokeInstance" | "tailLogs"
->;
+type Handlers = Pick<ServiceImpl<typeof ControlPlaneService>, "stopInstance" | "invokeInstance" | "tailLogs">;
 
 /** The handlers. */
 export function instanceOrders(deps: ServiceDeps): Handlers {

@@ -45,7 +45,9 @@ export function mendStaleJournals({ fleet, agents, clock, log, orderTimeoutMs }:
     if (fold.coverage === undefined) return;
     const before = looked.get(nodeId);
     const debts =
-      before?.epoch === fold.epoch ? before.debts.filter(({ owed }) => isOwed(owed, node)) : debtsOf(node, clock.steadyMs());
+      before?.epoch === fold.epoch
+        ? before.debts.filter(({ owed }) => isOwed(owed, node))
+        : debtsOf(node, clock.steadyMs());
     for (const { owed } of before?.debts ?? []) count(owed, -1);
     for (const { owed } of debts) count(owed, 1);
     looked.set(nodeId, { epoch: fold.epoch, debts });

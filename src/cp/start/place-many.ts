@@ -2,7 +2,14 @@
  * Places many instances in one pass over the fleet. Pure. Each goes where it would go alone, after those before it: a node's
  * load grows with what the pass has put there.
  */
-import { failedRequirements, loadShare, moduleCost, spreadCost, type PlacementNode, type PlacementRequest } from "../placement.ts";
+import {
+  failedRequirements,
+  loadShare,
+  moduleCost,
+  spreadCost,
+  type PlacementNode,
+  type PlacementRequest,
+} from "../placement.ts";
 
 /** One instance to place. */
 export type PlacementItem = {

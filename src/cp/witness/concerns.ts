@@ -39,12 +39,13 @@ export function watchConcerns(fleet: Fleet): Concerns {
   };
   /** Whether several nodes hold it, or did when it was asked last. */
   const isDoubled = (instanceId: string): boolean => {
-    if ([...fleet.index.nodeIdsOf(instanceId)].length > 1) doubled.add(instanceId);
+    if (fleet.index.isDoubled(instanceId)) doubled.add(instanceId);
     else return doubled.delete(instanceId);
     return true;
   };
   const nameWitness = (instance: HeldInstance | undefined, by: number): void => {
-    if (instance && restartsElsewhere(instance) && instance.witnessNodeId !== "") name(instance.witnessNodeId, instance.id, by);
+    if (instance && restartsElsewhere(instance) && instance.witnessNodeId !== "")
+      name(instance.witnessNodeId, instance.id, by);
   };
   const takeInstance = ({ id, before, after }: LedgerChange<HeldInstance>): void => {
     nameWitness(before, -1);
@@ -66,7 +67,8 @@ export function watchConcerns(fleet: Fleet): Concerns {
     for (const change of instances) takeInstance(change);
   };
   const forget = ({ nodeId, fold }: HeldNode): void => {
-    for (const id of ledgerIds(fold.witnesses)) takeCopy({ id, before: ledgerValue(fold.witnesses, id), after: undefined });
+    for (const id of ledgerIds(fold.witnesses))
+      takeCopy({ id, before: ledgerValue(fold.witnesses, id), after: undefined });
     for (const before of ledgerValues(fold.instances)) takeInstance({ id: before.id, before, after: undefined });
     touchNode(nodeId);
   };

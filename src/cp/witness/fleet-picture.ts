@@ -60,7 +60,11 @@ export function standingOf(
 }
 
 /** Draws the picture of one instance: `holders` are the nodes that hold it, `copies` what witnesses keep of its order. */
-export function pictureOf(instanceId: string, holders: Iterable<HeldNode>, copies: readonly Witness[]): InstancePicture {
+export function pictureOf(
+  instanceId: string,
+  holders: Iterable<HeldNode>,
+  copies: readonly Witness[],
+): InstancePicture {
   const sightings = [...holders].flatMap(({ nodeId, fold }): Sighting[] => {
     const held = ledgerValue(fold.instances, instanceId);
     return held === undefined ? [] : [sightingOf(nodeId, held)];

@@ -148,7 +148,10 @@ export function createGenerationActions(deps: GenerationActionsDeps): Generation
         return keepHere(witness.witnessNodeId, copy, step);
       }
       case "stop":
-        log.warn("instance that was stopped while its node was away is ended", { instance: instanceId, node: step.nodeId });
+        log.warn("instance that was stopped while its node was away is ended", {
+          instance: instanceId,
+          node: step.nodeId,
+        });
         return void (await agents.order(step.nodeId, `Cannot stop instance "${instanceId}"`, (agent) =>
           agent.stopInstance({ instanceId, grace: { seconds: 0n, nanos: 0 } }, call),
         ));

@@ -54,7 +54,10 @@ export function keepGenerations(deps: GenerationKeeperDeps): GenerationKeeper {
   /** What is called for now, by instance; instances of which nothing is wanted are left out. */
   const plans = new Map<string, readonly GenerationStep[]>();
   /** Steps by their key: since when they are called for, and when they may be tried (again). */
-  const waiting = new Map<string, { readonly sinceMs: number; failures: number; notBeforeMs: number; isUnderWay: boolean }>();
+  const waiting = new Map<
+    string,
+    { readonly sinceMs: number; failures: number; notBeforeMs: number; isUnderWay: boolean }
+  >();
   let cancelTimer = (): void => {};
   let isClosed = false;
   let isSoon = false;
@@ -95,7 +98,12 @@ export function keepGenerations(deps: GenerationKeeperDeps): GenerationKeeper {
   const consider = (step: GenerationStep, steadyMs: number): void => {
     const key = keyOf(step);
     const patienceMs = NEEDS_PATIENCE.has(step.kind) ? PATIENCE_MS : 0;
-    const entry = waiting.get(key) ?? { sinceMs: steadyMs, failures: 0, notBeforeMs: steadyMs + patienceMs, isUnderWay: false };
+    const entry = waiting.get(key) ?? {
+      sinceMs: steadyMs,
+      failures: 0,
+      notBeforeMs: steadyMs + patienceMs,
+      isUnderWay: false,
+    };
     waiting.set(key, entry);
     if (entry.isUnderWay || steadyMs < entry.notBeforeMs) return;
     isFull ||= underWay >= STEPS_AT_ONCE;

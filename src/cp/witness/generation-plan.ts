@@ -74,13 +74,14 @@ export function planGenerations(
     });
   for (const copy of copies) {
     if (copy.stopped || nodes.standing(copy.witnessNodeId) !== "heard") continue;
-    steps.push(...(isStopped ? [dropped(copy, true)] : copySteps(copy, { sightings, highest, nodes })));
+    steps.push(...(isStopped ? [dropped(copy, true)] : copySteps(copy, { sightings, copies, highest, nodes })));
   }
   return steps;
 }
 
 type Around = {
   readonly sightings: readonly Sighting[];
+  readonly copies: readonly Witness[];
   readonly highest: bigint;
   readonly nodes: NodesPicture;
 };
@@ -89,7 +90,7 @@ type Around = {
 function keepHereSteps(
   instanceId: string,
   { nodeId, generation }: Sighting,
-  { sightings, copies, highest, nodes }: Around & { readonly copies: readonly Witness[] },
+  { sightings, copies, highest, nodes }: Around,
 ): readonly GenerationStep[] {
   const next = sightings.filter((each) => each.isLive && nodes.standing(each.nodeId) === "heard");
   // Of several, as after two moves that were broken off, the latest goes on; the others are fenced once it has.
@@ -127,7 +128,7 @@ function dropped({ instanceId, witnessNodeId, generation }: Witness, instanceEnd
 }
 
 /** What a copy calls for that does not say stopped, as no other one does. */
-function copySteps(copy: Witness, { sightings, highest, nodes }: Around): readonly GenerationStep[] {
+function copySteps(copy: Witness, { sightings, copies, highest, nodes }: Around): readonly GenerationStep[] {
   const { instanceId, witnessNodeId, generation, nodeId } = copy;
   const holder = sightings.find((sighting) => sighting.nodeId === nodeId);
   const isCurrent = holder?.generation === generation;
@@ -140,7 +141,10 @@ function copySteps(copy: Witness, { sightings, highest, nodes }: Around): readon
   if (isCurrent && !holder.isLive) return isReplaced(holder, sightings, nodes) ? [] : [dropped(copy, true)];
   if (holderStanding === "gone") {
     const lives = others.some((each) => each.isLive && nodes.standing(each.nodeId) !== "gone");
-    return lives ? [] : [{ kind: "place-anew", instanceId, witnessNodeId, generation }];
+    // Of two witnesses, as after one was gone for a while, the one that the holder named last decides.
+    const named = copies.find((each) => each.generation === generation && each.witnessNodeId === holder?.witnessNodeId);
+    const decides = named === undefined || named === copy || nodes.standing(named.witnessNodeId) === "gone";
+    return lives || !decides ? [] : [{ kind: "place-anew", instanceId, witnessNodeId, generation }];
   }
   if (isCurrent) {
     return holder.witnessNodeId !== "" && holder.witnessNodeId !== witnessNodeId ? [dropped(copy, false)] : [];

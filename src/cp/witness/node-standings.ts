@@ -58,7 +58,10 @@ export function watchStandings({ fleet, silence }: NodeStandingsDeps): NodeStand
       const changed: string[] = [];
       for (const nodeId of isSweep ? new Set([...seen.keys(), ...reported]) : reported) {
         const node = fleet.node(nodeId);
-        const now = node && { standing: standingOf(node, moment, silence), isLeaving: node.fold.announced.info.cordoned };
+        const now = node && {
+          standing: standingOf(node, moment, silence),
+          isLeaving: node.fold.announced.info.cordoned,
+        };
         if (note(nodeId, now)) changed.push(nodeId);
       }
       reported.clear();

@@ -14,7 +14,10 @@ export type WitnessOrdersDeps = WitnessCandidatesDeps & KeepCopyDeps;
 /** See the top of the file. */
 export interface WitnessOrders {
   /** Keeps a copy of a first order on another node than the one that is to carry it out, and answers which. Throws `NO_WITNESS`. */
-  keep(order: { readonly instanceId: string; readonly nodeId: string; readonly spec: InstanceSpec }, call: CallOptions): Promise<string>;
+  keep(
+    order: { readonly instanceId: string; readonly nodeId: string; readonly spec: InstanceSpec },
+    call: CallOptions,
+  ): Promise<string>;
   /** Drops the copy of an order that nobody took. Never rejects. */
   drop(instanceId: string, witnessNodeId: string, call: CallOptions): Promise<void>;
   /** Makes sure that the instance is not placed anew any more, nor begins where it was placed meanwhile. Does nothing for one without a witness. Throws `NODE_UNREACHABLE` and the like. */
@@ -46,7 +49,9 @@ export function createWitnessOrders(deps: WitnessOrdersDeps): WitnessOrders {
     if (!wantsWitness(instance) || witnessNodeId === "") return undefined;
     const doing = `Cannot tell the witness of instance "${instanceId}"`;
     for (let attempt = 1; ; attempt++) {
-      const { copy } = await agents.fleetOrder(witnessNodeId, doing, (agent) => agent.readWitness({ instanceId }, call));
+      const { copy } = await agents.fleetOrder(witnessNodeId, doing, (agent) =>
+        agent.readWitness({ instanceId }, call),
+      );
       const next = copy === undefined ? undefined : changed(copy);
       if (next === undefined) return copy;
       try {
@@ -94,7 +99,9 @@ export function createWitnessOrders(deps: WitnessOrdersDeps): WitnessOrders {
     async drop(instanceId, witnessNodeId, call) {
       const order = { instanceId, generation: 1n, instanceEnded: false };
       await agents
-        .fleetOrder(witnessNodeId, `Cannot drop the order of instance "${instanceId}"`, (agent) => agent.dropWitness(order, call))
+        .fleetOrder(witnessNodeId, `Cannot drop the order of instance "${instanceId}"`, (agent) =>
+          agent.dropWitness(order, call),
+        )
         // Lost: nothing for the caller, who is told why the start failed. The copy's node is asked to start it once more, and refuses again.
         .catch(() => undefined);
     },

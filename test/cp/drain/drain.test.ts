@@ -43,7 +43,10 @@ async function drained(
   let isDone = false;
   const timeout = options.timeoutMs === undefined ? {} : { timeout: durationFromMs(options.timeoutMs) };
   const read = async (): Promise<void> => {
-    for await (const { step } of client.drainNode({ nodeId, ...timeout }, { signal: options.signal ?? AbortSignal.any([]) })) {
+    for await (const { step } of client.drainNode(
+      { nodeId, ...timeout },
+      { signal: options.signal ?? AbortSignal.any([]) },
+    )) {
       if (step.case === undefined) continue;
       steps.push(step);
       options.onStep?.(step);

@@ -1,9 +1,22 @@
 import { create } from "@bufbuild/protobuf";
 import { afterEach, describe, expect, test } from "vitest";
-import { AssignmentSchema, CapabilityType, InstanceState, OnNodeLoss, type Instance } from "../../../src/gen/wasmatrix/v1/instance_pb.ts";
+import {
+  AssignmentSchema,
+  CapabilityType,
+  InstanceState,
+  OnNodeLoss,
+  type Instance,
+} from "../../../src/gen/wasmatrix/v1/instance_pb.ts";
 import { NodeState } from "../../../src/gen/wasmatrix/v1/node_pb.ts";
 import { Reason } from "../../../src/fault.ts";
-import { createRealFleet, runningInstance, runsOn, startSurvivor, type RealControlPlane, type RealFleet } from "../real-fleet.ts";
+import {
+  createRealFleet,
+  runningInstance,
+  runsOn,
+  startSurvivor,
+  type RealControlPlane,
+  type RealFleet,
+} from "../real-fleet.ts";
 import { inline, reasonOf } from "../test-fleet.ts";
 
 const fleets: RealFleet[] = [];
@@ -37,7 +50,11 @@ describe("an instance that is to survive its node", () => {
     const { id, nodeId, witnessNodeId, generation, onNodeLoss } = await startSurvivor(one);
     expect({ generation, onNodeLoss }).toEqual({ generation: 1n, onNodeLoss: OnNodeLoss.RESTART_ELSEWHERE });
     expect(witnessNodeId).not.toBe(nodeId);
-    expect(fleet.node(witnessNodeId).fleetDisk.witnesses.get(id)).toMatchObject({ nodeId, generation: 1n, stopped: false });
+    expect(fleet.node(witnessNodeId).fleetDisk.witnesses.get(id)).toMatchObject({
+      nodeId,
+      generation: 1n,
+      stopped: false,
+    });
   });
 
   test("is refused where no second node can keep its order, and the same without that wish is taken", async () => {
@@ -155,7 +172,10 @@ describe("an instance that is to survive its node", () => {
     });
     const placed = await runningInstance(one, instance?.id ?? "");
     const { id } = placed;
-    await one.client.revokeCapability({ instance: id, assignment: { type: CapabilityType.KV, permissions: ["kv:write"] } });
+    await one.client.revokeCapability({
+      instance: id,
+      assignment: { type: CapabilityType.KV, permissions: ["kv:write"] },
+    });
     fleet.node(placed.nodeId).kill();
     const moved = await fleet.until(() => placedAnew(one, placed), 15_000);
     expect(moved.assignments.map(({ permissions }) => permissions)).toEqual([["kv:read"]]);
