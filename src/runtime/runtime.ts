@@ -127,6 +127,8 @@ export type GuestResponse = {
   readonly headers: readonly (readonly [string, string])[];
   /** Must be read to its end or returned (`iterator.return()`), or the guest waits until its call's time is over. Throws a `Fault` if the guest ends midway. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** The whole body, if it was there when the head was; then nobody needs to read `body`. */
+  readonly whole?: Uint8Array;
   /** Known when the body has been read to its end. */
   readonly trailers: Promise<HttpHeaders | undefined>;
 };
@@ -144,22 +146,29 @@ export type Ending =
   /** The hosting thread failed for a reason that is not the guest's. */
   | { readonly kind: "host-failed"; readonly message: string };
 
+/** Says when a caller goes away. An `AbortSignal` is one; whoever makes many calls may have something lighter. */
+export interface CallerSignal {
+  readonly aborted: boolean;
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
 /** One running guest. */
 export interface Guest {
   readonly kind: GuestKind;
   /** Settles exactly once, when the guest can run no more; never rejects. */
   readonly ended: Promise<Ending>;
   /** Sends one request; throws a `Fault` (`CALL_TIMED_OUT`, `GUEST_TRAPPED`, `CALL_QUEUE_FULL`, `BODY_TOO_LARGE`, `INSTANCE_NOT_RUNNING`, `MODULE_KIND_UNSUPPORTED`). Aborting `signal` abandons the call. */
-  fetch(request: GuestRequest, signal?: AbortSignal): Promise<GuestResponse>;
+  fetch(request: GuestRequest, signal?: CallerSignal): Promise<GuestResponse>;
   /**
    * Calls an exported function. Arguments and results are JSON values: i32, f32, f64 as numbers, i64 as
    * decimal strings (safe integers are taken as well), NaN and infinities as strings; WIT types as
    * `component/json-value.ts` says. A function of a component is named `interface#function`; the interface's version may be left out.
    * Throws `FUNCTION_NOT_FOUND`, `ARGUMENT_INVALID` and what `fetch` throws.
    */
-  invoke(name: string, args: readonly unknown[], signal?: AbortSignal): Promise<readonly unknown[]>;
+  invoke(name: string, args: readonly unknown[], signal?: CallerSignal): Promise<readonly unknown[]>;
   /** Hands a message to a guest that exports a messaging handler. Rejects with a `Fault` if the handler fails, traps or overruns, and with what `fetch` throws. */
-  deliver(message: Message, signal?: AbortSignal): Promise<void>;
+  deliver(message: Message, signal?: CallerSignal): Promise<void>;
   /** Replaces what the guest may do in its own thread. Resolves when it is in force for every operation that begins later. */
   setRights(rights: LocalRights): Promise<void>;
   /** Takes no new calls, lets those in flight finish within `graceMs`, then ends the guest. Resolves when it has ended. */

@@ -5,10 +5,10 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { openIngress, type Ingress, type IngressTargets } from "../../src/agent/ingress.ts";
 import { fault, Reason } from "../../src/fault.ts";
 import { createJsonLog, silentLog, type Log } from "../../src/log.ts";
-import type { Guest, GuestRequest, GuestResponse } from "../../src/runtime/runtime.ts";
+import type { CallerSignal, Guest, GuestRequest, GuestResponse } from "../../src/runtime/runtime.ts";
 import { createPlainEntropy } from "./virtual-clock.ts";
 
-type Handler = (request: GuestRequest, signal: AbortSignal | undefined) => Promise<GuestResponse> | GuestResponse;
+type Handler = (request: GuestRequest, signal: CallerSignal | undefined) => Promise<GuestResponse> | GuestResponse;
 
 const encoder = new TextEncoder();
 let ingress: Ingress | undefined;
@@ -238,12 +238,12 @@ describe("the ingress", () => {
   });
 
   test("tells the guest that the client has gone, before and amid the answer", async () => {
-    const signals: AbortSignal[] = [];
+    const signals: CallerSignal[] = [];
     let returned = 0;
-    async function* waiting(signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+    async function* waiting(signal: CallerSignal | undefined): AsyncGenerator<Uint8Array> {
       try {
         yield encoder.encode("start");
-        await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+        await new Promise<void>((resolve) => signal?.addEventListener("abort", resolve));
       } finally {
         returned += 1;
       }

@@ -4,7 +4,7 @@ import type { ComponentPlan } from "./component-plan.ts";
 import { type ComponentLimits, ComponentState, InstanceState } from "./component-state.ts";
 import type { HostInterfaces } from "./component-value.ts";
 import { findFunctions, interfaceLookup, missingImports } from "./host-lookup.ts";
-import { createLinker, type GuestFunction } from "./linker.ts";
+import { createLinker, type GuestFunction, type Linker } from "./linker.ts";
 
 /** What a copy is made from. */
 export type ComponentParts = {
@@ -52,23 +52,38 @@ export function instantiateComponent({ plan, modules, interfaces, limits }: Comp
     linker.dropHandles();
     throw component.fail(error);
   }
-  return {
-    functions: linker.functions(),
-    get failure() {
-      return component.failure;
-    },
-    get openHandles() {
-      return component.openHandles;
-    },
-    dispose() {
-      if (component.isDisposed) return;
-      component.isDisposed = true;
-      const ended = new Error("the instance was disposed of");
-      component.fail(ended);
-      component.abandon?.(ended);
-      linker.dropHandles();
-    },
-  };
+  return new RunningComponent(component, linker);
+}
+
+/** A class, because some guests get one for each call: an object with getters of its own costs the engine a hidden class. */
+class RunningComponent implements ComponentInstance {
+  readonly functions: ReadonlyMap<string, GuestFunction>;
+  readonly #component: ComponentState;
+  readonly #linker: Linker;
+
+  constructor(component: ComponentState, linker: Linker) {
+    this.functions = linker.functions();
+    this.#component = component;
+    this.#linker = linker;
+  }
+
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#component.failure;
+  }
+
+  get openHandles(): number {
+    return this.#component.openHandles;
+  }
+
+  dispose(): void {
+    const component = this.#component;
+    if (component.isDisposed) return;
+    component.isDisposed = true;
+    const ended = new Error("the instance was disposed of");
+    component.fail(ended);
+    component.abandon?.(ended);
+    this.#linker.dropHandles();
+  }
 }
 
 const NAMED_MAX = 5;

@@ -10,7 +10,7 @@ type Closable = { close(): void };
 export interface FilesContext {
   readonly tree: HostTree;
   readonly times: ExactTimes;
-  readonly openCount: number;
+  openCount(): number;
   /** To be called before one more is opened; throws `HandleLimit`. */
   assertRoom(): void;
   opened(what: Closable, isCounted: boolean): void;
@@ -26,9 +26,7 @@ export function createFilesContext(tree: HostTree, openHandlesMax: number): File
   return {
     tree,
     times: createExactTimes(),
-    get openCount() {
-      return counted.size;
-    },
+    openCount: () => counted.size,
     assertRoom() {
       if (counted.size >= openHandlesMax) throw new HandleLimit(openHandlesMax);
     },

@@ -23,7 +23,7 @@ export interface GuestFiles {
   /** The folders that are granted now, each as a new directory, which whoever asked closes. Nothing is opened on the host before one is used. */
   preopens(): readonly Preopen[];
   /** What is open now, granted folders not counted. */
-  readonly openCount: number;
+  openCount(): number;
   /** Closes whatever is still open. May be called twice. */
   close(): void;
 }
@@ -43,9 +43,7 @@ export function createGuestFiles({ line, openHandlesMax, tree = hostTree }: Gues
         }),
       }));
     },
-    get openCount() {
-      return context.openCount;
-    },
+    openCount: () => context.openCount(),
     close: () => context.closeAll(),
   };
 }

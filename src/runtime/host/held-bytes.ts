@@ -15,18 +15,24 @@ export interface HeldBytes {
 
 /** Makes an empty account. */
 export function createHeldBytes(maxBytes: number = HELD_MAX_BYTES): HeldBytes {
-  let left = maxBytes;
-  return {
-    get left() {
-      return left;
-    },
-    take(bytes) {
-      if (bytes > left) return false;
-      left -= bytes;
-      return true;
-    },
-    give(bytes) {
-      left += bytes;
-    },
-  };
+  return new Account(maxBytes);
+}
+
+/** A class, because each copy of a guest has one: an object with a getter of its own costs the engine a hidden class. */
+class Account implements HeldBytes {
+  left: number;
+
+  constructor(maxBytes: number) {
+    this.left = maxBytes;
+  }
+
+  take(bytes: number): boolean {
+    if (bytes > this.left) return false;
+    this.left -= bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.left += bytes;
+  }
 }

@@ -49,7 +49,7 @@ export function createCrowdWatch(onHog: (thread: PoolThread, hog: Tenant) => voi
       crowds.delete(thread);
       for (const waiting of thread.copies.values()) {
         if (waiting.tenant === runner || waiting.isDoomed || !hasNotBegun(waiting)) continue;
-        const ticket = waiting.call?.ticket ?? waiting.openTicket;
+        const ticket = waiting.calls[0] ?? waiting.openTicket;
         crowds.set(thread, { tenant: runner, waiting, ticket, looks: 1, beganMs: cpuMsOf(thread) });
         return;
       }

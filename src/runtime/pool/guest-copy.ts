@@ -1,12 +1,8 @@
 /** What the agent's side knows of one copy of a guest. */
-import type { GuestCall } from "./guest-call.ts";
 import type { PoolThread } from "./pool-thread.ts";
 import type { CopyOrder, FromThread } from "./protocol.ts";
 import type { LoadedProgram } from "./loaded-program.ts";
 import type { Ending } from "../runtime.ts";
-
-/** A call that a copy was sent. */
-export type CallSent = { readonly ticket: number; readonly call: GuestCall };
 
 /** One copy. Its guest and its thread keep it up to date. */
 export type GuestCopy = {
@@ -19,7 +15,8 @@ export type GuestCopy = {
   isOpen: boolean;
   /** A call of its own has been sent to it, for which a fresh copy was wanted. */
   isUsed: boolean;
-  call: CallSent | undefined;
+  /** Tickets of the calls that it was sent and that are not over, in the order in which it carries them out. */
+  readonly calls: number[];
   /** It was told to go. */
   isDoomed: boolean;
 };
@@ -46,8 +43,8 @@ export interface Tenant {
   copyOrder(): Omit<CopyOrder, "copy" | "ticket" | "program">;
   /** Takes a message of one of its copies. */
   accept(copy: GuestCopy, message: FromThread): void;
-  /** A copy is no more; `hasBegun`: its call, if it has one, may have had effects. */
-  lost(copy: GuestCopy, loss: Loss, hasBegun: boolean): void;
+  /** A copy is no more; `begun`: tickets of those of its calls that may have had effects. */
+  lost(copy: GuestCopy, loss: Loss, begun: readonly number[]): void;
   /** Ends the guest. */
   end(ending: Ending): void;
 }
@@ -62,8 +59,13 @@ export type TenantRecord = {
   suspicions: number;
 };
 
-/** Whether a call of the copy, or its opening, waits and has not begun. */
-export function hasNotBegun({ isOpen, openTicket, call, thread }: GuestCopy): boolean {
+/** Whether the next call of the copy, or its opening, waits and has not begun. */
+export function hasNotBegun({ isOpen, openTicket, calls: [next], thread }: GuestCopy): boolean {
   if (!isOpen && !thread.board.hasBegun(openTicket)) return true;
-  return call !== undefined && !thread.board.hasBegun(call.ticket);
+  return next !== undefined && !thread.board.hasBegun(next);
+}
+
+/** Takes back those of its calls that have not begun: they never will. Gives the tickets of those that have. */
+export function recallCalls({ calls, thread }: GuestCopy): readonly number[] {
+  return calls.filter((ticket) => !thread.board.forbid(ticket));
 }

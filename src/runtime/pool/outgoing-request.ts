@@ -1,11 +1,11 @@
 /** A request that a guest sends to the outside, in the agent's thread: from the guest's messages to the host, and back. */
 import { isFault } from "../../fault.ts";
 import type { HttpRequest, OutgoingHttpError } from "../../providers/http/http.ts";
-import { createBytePipe } from "../byte-pipe.ts";
+import { BytePipe } from "../byte-pipe.ts";
 import type { OutgoingHead } from "../host/guest-line.ts";
 import type { GuestHost } from "../runtime.ts";
 import { BODY_WINDOW_BYTES, windowCost, type FromExchange, type ToCopy } from "./protocol.ts";
-import { createRequestBody, type RequestBody } from "./request-body.ts";
+import { RequestBody } from "./request-body.ts";
 
 /** Takes what the guest says of the request after its head. */
 export interface OutgoingRequest {
@@ -35,7 +35,7 @@ export function createOutgoingRequest({ id, ask, head, host, send, onDone }: Out
   let taken = 0;
   let incoming: RequestBody | undefined;
 
-  const body = createBytePipe({
+  const body = new BytePipe({
     onTaken(bytes) {
       taken += windowCost(bytes);
       if (taken < TELL_TAKEN_BYTES) return;
@@ -60,10 +60,10 @@ export function createOutgoingRequest({ id, ask, head, host, send, onDone }: Out
   }
 
   async function begin(): Promise<void> {
-    const request: HttpRequest = { ...head, body: head.hasBody ? body.readable : undefined };
+    const request: HttpRequest = { ...head, body: head.hasBody ? body : undefined };
     try {
       const response = await host.http(request, canceled.signal);
-      incoming = createRequestBody({
+      incoming = new RequestBody({
         what: `read the response to a request of instance "${id}"`,
         subject: id,
         source: response.body,

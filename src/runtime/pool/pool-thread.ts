@@ -158,7 +158,7 @@ export function createPoolThread(options: PoolThreadOptions): PoolThread {
         openTicket: ticket,
         isOpen: false,
         isUsed: false,
-        call: undefined,
+        calls: [],
         isDoomed: false,
       };
       copies.set(number, copy);
@@ -179,7 +179,7 @@ export function createPoolThread(options: PoolThreadOptions): PoolThread {
     remove(copy) {
       if (!copies.delete(copy.number)) return;
       if (!copy.isOpen) inFlight -= 1;
-      if (copy.call !== undefined) inFlight -= 1;
+      inFlight -= copy.calls.length;
       const { program } = copy.tenant;
       programs.set(program, (programs.get(program) ?? 1) - 1);
       forgetUnused();

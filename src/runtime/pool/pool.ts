@@ -4,12 +4,11 @@
  * that such guests share those.
  */
 import type { Clock } from "../../clock.ts";
-import { hasNotBegun, type CallSent, type GuestCopy, type Tenant } from "./guest-copy.ts";
-import type { GuestCall } from "./guest-call.ts";
+import { hasNotBegun, recallCalls, type GuestCopy, type Tenant } from "./guest-copy.ts";
 import type { LoadedProgram } from "./loaded-program.ts";
 import { createMappingBudget } from "./mapping-budget.ts";
 import { createPoolThread, type PoolThread } from "./pool-thread.ts";
-import type { FromThread } from "./protocol.ts";
+import type { CallOrder, FromThread } from "./protocol.ts";
 import { atCapacity, chooseThread, fits, isShared, isSolo, type ThreadCounts } from "./thread-choice.ts";
 import { guiltyOf } from "./thread-death.ts";
 import type { ThreadSupply } from "./thread-supply.ts";
@@ -19,8 +18,8 @@ import { createWatch } from "./watch.ts";
 export interface Pool {
   /** Opens a copy; throws `NODE_AT_CAPACITY`. */
   open(tenant: Tenant): GuestCopy;
-  /** Sends a call to a copy that has none. */
-  call(copy: GuestCopy, call: GuestCall, isLast: boolean): CallSent;
+  /** Sends a call, which begins when those that the copy has are over; returns its ticket. */
+  call(copy: GuestCopy, order: CallOrder, isLast: boolean): number;
   /** Whether calls may be sent to the copy where it is. */
   isUsable(copy: GuestCopy): boolean;
   /** The copy has no call now, and may be taken away when room is short. */
@@ -106,9 +105,10 @@ export function createPool({ clock, supply, counts }: PoolOptions): Pool {
       supply.prepare();
     }
     if (message.kind === "finished") {
-      if (copy.call?.ticket !== message.ticket) return;
+      const index = copy.calls.indexOf(message.ticket);
+      if (index === -1) return;
+      copy.calls.splice(index, 1);
       copy.thread.settled();
-      copy.call = undefined;
       if (message.isGone) remove(copy);
       noteCalm(copy.tenant);
       copy.tenant.accept(copy, message);
@@ -187,20 +187,20 @@ export function createPool({ clock, supply, counts }: PoolOptions): Pool {
     const guilty = guiltyOf(thread, cause);
     for (const copy of [...thread.copies.values()].filter(({ tenant }) => tenant === guilty?.tenant)) {
       if (guilty === undefined || copy.isDoomed) continue;
-      const hasBegun = hasCallBegun(copy);
+      const begun = recallCalls(copy);
       remove(copy);
-      copy.tenant.lost(copy, { kind: "guilty", ending: guilty.ending }, hasBegun);
+      copy.tenant.lost(copy, { kind: "guilty", ending: guilty.ending }, begun);
     }
     scatter(thread, thread.terminate());
   }
 
   function scatter(thread: PoolThread, ended: Promise<void>): void {
     const copies = [...thread.copies.values()];
-    const begun = copies.map(hasCallBegun);
+    const begun = copies.map(recallCalls);
     for (const copy of copies) remove(copy);
     for (const [index, copy] of copies.entries()) {
       const done = going.get(copy);
-      if (done === undefined) copy.tenant.lost(copy, { kind: "thread-lost" }, begun[index] ?? true);
+      if (done === undefined) copy.tenant.lost(copy, { kind: "thread-lost" }, begun[index] ?? []);
       else void ended.finally(() => gone(copy));
     }
   }
@@ -218,9 +218,9 @@ export function createPool({ clock, supply, counts }: PoolOptions): Pool {
   }
 
   function evict(copy: GuestCopy, kind: "thread-lost" | "evicted"): void {
-    const hasBegun = hasCallBegun(copy);
+    const begun = recallCalls(copy);
     void dispose(copy);
-    copy.tenant.lost(copy, { kind }, hasBegun);
+    copy.tenant.lost(copy, { kind }, begun);
   }
 
   function makeRoom(tenant: Tenant): void {
@@ -243,13 +243,13 @@ export function createPool({ clock, supply, counts }: PoolOptions): Pool {
       watch.wake();
       return copy;
     },
-    call(copy, call, isLast) {
+    call(copy, order, isLast) {
       idle.delete(copy);
       copy.isUsed = true;
-      const sent = { ticket: copy.thread.call(copy, call.order, isLast), call };
-      copy.call = sent;
+      const ticket = copy.thread.call(copy, order, isLast);
+      copy.calls.push(ticket);
       watch.wake();
-      return sent;
+      return ticket;
     },
     isUsable: ({ thread, tenant, isDoomed }) =>
       !isDoomed && threads.has(thread) && thread.hasRoom && fits(tenant, thread),
@@ -262,8 +262,4 @@ export function createPool({ clock, supply, counts }: PoolOptions): Pool {
       await Promise.all(ending);
     },
   };
-}
-
-function hasCallBegun({ call, thread }: GuestCopy): boolean {
-  return call !== undefined && thread.board.hasBegun(call.ticket);
 }

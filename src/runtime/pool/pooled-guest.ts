@@ -4,10 +4,10 @@ import { fault, Reason } from "../../fault.ts";
 import type { LocalRights } from "../../providers/local-rights.ts";
 import { faultFromEnding, faultFromStart, notRunning } from "../guest-ending.ts";
 import type { PrepareInvoke } from "../invoke-arguments.ts";
-import type { Ending, Guest, GuestKind, GuestStart } from "../runtime.ts";
+import type { CallerSignal, Ending, Guest, GuestKind, GuestStart } from "../runtime.ts";
 import { CallDesk, callTime } from "./call-desk.ts";
 import type { Deadlines } from "./deadlines.ts";
-import { createFetchCall } from "./fetch-call.ts";
+import { FetchCall } from "./fetch-call.ts";
 import { createGuestAsks, type GuestAsks } from "./guest-asks.ts";
 import type { GuestCall } from "./guest-call.ts";
 import type { GuestCopy, Loss, Tenant, TenantRecord } from "./guest-copy.ts";
@@ -115,16 +115,14 @@ class PooledGuest implements Guest, Tenant {
         this.#deps.pool.idle(copy);
         return this.#opened();
       case "ended":
-        this.#desk.copies.delete(copy);
         return this.end(message.ending);
       case "refused": {
-        this.#desk.copies.delete(copy);
         const why = `Cannot start instance "${this.id}": ${message.message}`;
         const refusal = fault(Reason.MODULE_IMPORT_UNKNOWN, why, { subject: message.importName });
         return this.end({ kind: "host-failed", message: message.message }, refusal);
       }
       case "finished":
-        return this.#desk.finished(copy, message.outcome, message.isGone);
+        return this.#desk.finished(copy, message);
       case "response":
       case "readBody":
       case "awaitReader":
@@ -136,14 +134,11 @@ class PooledGuest implements Guest, Tenant {
     }
   }
 
-  lost(copy: GuestCopy, loss: Loss, hasBegun: boolean): void {
+  lost(copy: GuestCopy, loss: Loss, begun: readonly number[]): void {
     this.#asks.forget(copy);
     if (this.#ending !== undefined) return;
-    if (loss.kind === "guilty") {
-      this.#desk.copies.delete(copy);
-      return this.end(loss.ending);
-    }
-    this.#desk.lost(copy, hasBegun);
+    if (loss.kind === "guilty") return this.end(loss.ending);
+    this.#desk.lost(copy, begun);
     if (!this.#isReady) this.#openFirst();
     else if (this.kind === "command") this.end({ kind: "host-failed", message: "its thread was lost" });
     else this.#desk.dispatch();
@@ -164,9 +159,9 @@ class PooledGuest implements Guest, Tenant {
 
   async fetch(...[request, signal]: Parameters<Guest["fetch"]>): ReturnType<Guest["fetch"]> {
     this.#assertKind("http", "an HTTP request");
-    const { call, response } = createFetchCall(request, { id: this.id, limits: this.#start.limits });
+    const call = new FetchCall(request, this.#start);
     this.#call(call, signal);
-    return response;
+    return call.response;
   }
 
   async invoke(...[name, args, signal]: Parameters<Guest["invoke"]>): ReturnType<Guest["invoke"]> {
@@ -235,7 +230,7 @@ class PooledGuest implements Guest, Tenant {
     );
   }
 
-  #call(call: GuestCall, signal: AbortSignal | undefined): void {
+  #call(call: GuestCall, signal: CallerSignal | undefined): void {
     if (this.#ending !== undefined) throw notRunning(this.id, "it has ended");
     if (this.#idle !== undefined) throw notRunning(this.id, "it is stopping");
     this.#desk.enqueue(call, callTime(this.#start.limits), signal);

@@ -3,17 +3,7 @@ import { fault, Reason, type Fault } from "../../fault.ts";
 import type { HttpHeaders } from "../../providers/http/http.ts";
 import type { BodyGiven } from "./protocol.ts";
 
-/** Reads a body for a guest. */
-export interface RequestBody {
-  /** Whether a read waits for whoever sends the body. */
-  readonly isAwaited: boolean;
-  /** Asks for the next piece; `onAnswer` gets it, once. */
-  read(): void;
-  /** Ends it: a read that waits, and every later one, fails with `message`. May be called twice. */
-  stop(message: string): void;
-}
-
-/** What `createRequestBody` needs. */
+/** What a `RequestBody` is made with. */
 export type RequestBodyOptions = {
   /** What cannot be done without it, for messages: `call instance "a1"`. */
   readonly what: string;
@@ -27,51 +17,59 @@ export type RequestBodyOptions = {
   readonly onFault: (why: Fault) => void;
 };
 
-/** Makes the reader; the source is not touched before the first `read`. */
-export function createRequestBody(options: RequestBodyOptions): RequestBody {
-  const { what, subject, source, trailers, maxBytes, onAnswer, onFault } = options;
-  let iterator: AsyncIterator<Uint8Array> | undefined;
-  let stopped: string | undefined;
-  let isAwaited = false;
-  let totalBytes = 0;
+/** Reads a body for a guest. The source is not touched before the first `read`. */
+export class RequestBody {
+  readonly #options: RequestBodyOptions;
+  #iterator: AsyncIterator<Uint8Array> | undefined;
+  #stopped: string | undefined;
+  #isAwaited = false;
+  #totalBytes = 0;
 
-  function answer(given: BodyGiven): void {
-    if (!isAwaited) return;
-    isAwaited = false;
-    onAnswer(given);
+  constructor(options: RequestBodyOptions) {
+    this.#options = options;
   }
 
-  async function readNext(): Promise<void> {
+  /** Whether a read waits for whoever sends the body. */
+  get isAwaited(): boolean {
+    return this.#isAwaited;
+  }
+
+  /** Asks for the next piece; `onAnswer` gets it, once. */
+  read(): void {
+    this.#isAwaited = true;
+    if (this.#stopped === undefined) void this.#readNext();
+    else this.#answer({ kind: "failed", message: this.#stopped });
+  }
+
+  /** Ends it: a read that waits, and every later one, fails with `message`. May be called twice. */
+  stop(message: string): void {
+    if (this.#stopped !== undefined) return;
+    this.#stopped = message;
+    this.#answer({ kind: "failed", message });
+    // Lost: a source that fails while it is being closed. The call has its outcome already.
+    void this.#iterator?.return?.().catch(() => undefined);
+  }
+
+  #answer(given: BodyGiven): void {
+    if (!this.#isAwaited) return;
+    this.#isAwaited = false;
+    this.#options.onAnswer(given);
+  }
+
+  async #readNext(): Promise<void> {
+    const { what, subject, source, trailers, maxBytes, onFault } = this.#options;
     try {
-      iterator ??= source?.[Symbol.asyncIterator]();
-      const next = await iterator?.next();
-      if (stopped !== undefined) return;
-      if (next === undefined || next.done === true) return answer({ kind: "end", trailers: trailers?.() });
-      totalBytes += next.value.length;
+      this.#iterator ??= source?.[Symbol.asyncIterator]();
+      const next = await this.#iterator?.next();
+      if (this.#stopped !== undefined) return;
+      if (next === undefined || next.done === true) return this.#answer({ kind: "end", trailers: trailers?.() });
+      this.#totalBytes += next.value.length;
       // A copy: the piece may lie in a buffer that its reader uses again.
-      if (totalBytes <= maxBytes) return answer({ kind: "bytes", bytes: new Uint8Array(next.value) });
+      if (this.#totalBytes <= maxBytes) return this.#answer({ kind: "bytes", bytes: new Uint8Array(next.value) });
       const why = `Cannot ${what}: the request body exceeds ${maxBytes} bytes (requestBodyMaxBytes)`;
       onFault(fault(Reason.BODY_TOO_LARGE, why, { subject: "requestBodyMaxBytes" }));
     } catch (cause) {
       onFault(fault(Reason.CANCELED, `Cannot ${what}: the request body could not be read`, { subject, cause }));
     }
   }
-
-  return {
-    get isAwaited() {
-      return isAwaited;
-    },
-    read() {
-      isAwaited = true;
-      if (stopped === undefined) void readNext();
-      else answer({ kind: "failed", message: stopped });
-    },
-    stop(message) {
-      if (stopped !== undefined) return;
-      stopped = message;
-      answer({ kind: "failed", message });
-      // Lost: a source that fails while it is being closed. The call has its outcome already.
-      void iterator?.return?.().catch(() => undefined);
-    },
-  };
 }

@@ -16,8 +16,8 @@ export interface ThreadBoard {
   enter(copy: number): void;
   /** Thread: no guest is. */
   leave(): void;
-  /** Thread: what `ticket` stands for begins now. */
-  begin(ticket: number): void;
+  /** Thread: what `ticket` stands for begins now, unless that is forbidden; says whether it does. */
+  begin(ticket: number): boolean;
   /** Thread: the call on the processor had used `usedMs` of processor time before this stretch, which began when the thread had used `threadMs`. */
   noteCpu(usedMs: number, threadMs: number): void;
   /** Agent: which copy is on the processor (0: none), and the number of its stretch, which differs from any before. */
@@ -26,6 +26,8 @@ export interface ThreadBoard {
   cpu(): { readonly usedMs: number; readonly threadMs: number };
   /** Agent: whether what `ticket` stands for has begun. */
   hasBegun(ticket: number): boolean;
+  /** Agent: what `ticket` stands for must not begin any more; says `false` if it has begun. */
+  forbid(ticket: number): boolean;
   /** Agent: what was posted before must be seen before a guest does anything more. */
   callUrgent(): void;
   /** Thread: grows with each `callUrgent`. */
@@ -46,15 +48,31 @@ export function openThreadBoard(
       Atomics.store(cells, CELL.copy, copy);
     },
     leave: () => void Atomics.store(cells, CELL.copy, 0),
-    begin: (ticket) => void Atomics.store(cells, CELL.tickets + (ticket % TICKETS_MAX), ticket),
+    begin(ticket) {
+      const cell = cellOf(ticket);
+      if (Atomics.exchange(cells, cell, ticket) !== -ticket) return true;
+      Atomics.store(cells, cell, -ticket);
+      return false;
+    },
     noteCpu(usedMs, threadMs) {
       Atomics.store(cells, CELL.cpuUsed, usedMs);
       Atomics.store(cells, CELL.cpuThen, threadMs);
     },
     running: () => ({ copy: Atomics.load(cells, CELL.copy), stretch: Atomics.load(cells, CELL.stretch) }),
     cpu: () => ({ usedMs: Atomics.load(cells, CELL.cpuUsed), threadMs: Atomics.load(cells, CELL.cpuThen) }),
-    hasBegun: (ticket) => Atomics.load(cells, CELL.tickets + (ticket % TICKETS_MAX)) === ticket,
+    hasBegun: (ticket) => Atomics.load(cells, cellOf(ticket)) === ticket,
+    forbid(ticket) {
+      const cell = cellOf(ticket);
+      // Whoever comes second finds what the first has left.
+      if (Atomics.exchange(cells, cell, -ticket) !== ticket) return true;
+      Atomics.store(cells, cell, ticket);
+      return false;
+    },
     callUrgent: () => void Atomics.add(cells, CELL.urgent, 1),
     urgentVersion: () => Atomics.load(cells, CELL.urgent),
   };
+}
+
+function cellOf(ticket: number): number {
+  return CELL.tickets + (ticket % TICKETS_MAX);
 }

@@ -32,7 +32,7 @@ export function guiltyOf(thread: PoolThread, cause: unknown): Guilty | undefined
   if (isAlone) return { tenant: only, ending: OUT_OF_MEMORY };
   const suspect = thread.copies.get(thread.board.running().copy)?.tenant;
   if (suspect === undefined) {
-    for (const { tenant, call } of copies) if (call !== undefined) tenant.record.suspicions ||= 1;
+    for (const { tenant, calls } of copies) if (calls.length > 0) tenant.record.suspicions ||= 1;
     return undefined;
   }
   suspect.record.suspicions += 1;

@@ -142,8 +142,8 @@ export function createWatch(deps: WatchDeps): Watch {
 /** Whether another guest waits for the thread: for a call to begin, or to go on. */
 function isAwaited(thread: PoolThread, runner: Tenant): boolean {
   if (thread.owner === runner) return false;
-  for (const { tenant, call, isOpen, isDoomed } of thread.copies.values()) {
-    if (tenant !== runner && !isDoomed && (call !== undefined || !isOpen)) return true;
+  for (const { tenant, calls, isOpen, isDoomed } of thread.copies.values()) {
+    if (tenant !== runner && !isDoomed && (calls.length > 0 || !isOpen)) return true;
   }
   return false;
 }

@@ -56,7 +56,7 @@ export function openTestGuest(tree: HostTree, options: { readonly openHandlesMax
     audits,
     setFolders: (folders) => void (rights = { ...rights, folders }),
     folder,
-    openCount: () => files.openCount,
+    openCount: () => files.openCount(),
     [Symbol.dispose]() {
       files.close();
       files.close();

@@ -4,7 +4,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it, vi } from "vitest";
 import { Reason } from "../../../src/fault.ts";
-import { openCopyLine } from "../../../src/runtime/pool/thread/copy-line.ts";
+import { CopyLine } from "../../../src/runtime/pool/thread/copy-line.ts";
 import { createOutbox } from "../../../src/runtime/pool/thread/outbox.ts";
 import { createRunQueue, type Occupant } from "../../../src/runtime/pool/thread/run-queue.ts";
 import { openThreadBoard } from "../../../src/runtime/pool/thread-board.ts";
@@ -126,7 +126,7 @@ describe("log lines", () => {
     const { port1, port2 } = new MessageChannel();
     const posted = vi.spyOn(port1, "postMessage");
     const outbox = createOutbox(port1, () => undefined);
-    const line = openCopyLine({ order: copyOrder(), outbox, lookForRights: () => undefined });
+    const line = new CopyLine({ order: copyOrder(), outbox, lookForRights: () => undefined });
     let waiting: void | Promise<void> = undefined;
     let lines = 0;
     while (waiting === undefined && lines < 10_000) {
@@ -181,7 +181,7 @@ describe("requests to the outside", () => {
     const { port1, port2 } = new MessageChannel();
     const outbox = createOutbox(port1, () => undefined);
     const posted = vi.spyOn(outbox, "post");
-    const line = openCopyLine({ order: copyOrder(), outbox, lookForRights: () => undefined });
+    const line = new CopyLine({ order: copyOrder(), outbox, lookForRights: () => undefined });
     for (let count = 0; count < 5_000; count++) line.http(HEAD).abandon();
     const heads = posted.mock.calls.filter(([message]) => message.kind === "http");
     expect(heads.length).toBeLessThan(2_000);
@@ -217,7 +217,7 @@ describe("requests to the outside", () => {
 
 async function* empty(): AsyncGenerator<Uint8Array> {}
 
-function copyOrder(): Parameters<typeof openCopyLine>[0]["order"] {
+function copyOrder(): ConstructorParameters<typeof CopyLine>[0]["order"] {
   return {
     copy: 1,
     ticket: 1,

@@ -1,27 +1,27 @@
 import { describe, expect, it } from "vitest";
 import { ownedBytes } from "../../../src/runtime/pool/owned-bytes.ts";
 import { windowCost } from "../../../src/runtime/pool/protocol.ts";
-import { createMessageSink } from "../../../src/runtime/pool/thread/message-sink.ts";
-import { createMessageSource, fixedSource } from "../../../src/runtime/pool/thread/message-source.ts";
+import { MessageSink } from "../../../src/runtime/pool/thread/message-sink.ts";
+import { fixedSource, MessageSource } from "../../../src/runtime/pool/thread/message-source.ts";
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 
 describe("a source that messages fill", () => {
   it("asks once for each piece, and only when somebody wants it", async () => {
     let asked = 0;
-    const { source, give } = createMessageSource({ ask: () => (asked += 1), onCancel: () => undefined });
+    const source = new MessageSource({ ask: () => (asked += 1), onCancel: () => undefined });
     expect([source.isReady(), asked]).toEqual([false, 0]);
     expect(source.take(10)).toEqual({ kind: "bytes", bytes: bytes() });
     const ready = source.whenReady();
     void source.whenReady();
     expect(asked).toBe(1);
-    give({ kind: "bytes", bytes: bytes(1, 2, 3) });
+    source.give({ kind: "bytes", bytes: bytes(1, 2, 3) });
     await ready;
     expect(source.take(2)).toEqual({ kind: "bytes", bytes: bytes(1, 2) });
     expect(source.take(2)).toEqual({ kind: "bytes", bytes: bytes(3) });
     expect(asked).toBe(1);
     const end = source.whenReady();
-    give({ kind: "end", trailers: [["a", "b"]] });
+    source.give({ kind: "end", trailers: [["a", "b"]] });
     await end;
     expect([source.take(1), source.take(1)]).toEqual([
       { kind: "end", trailers: [["a", "b"]] },
@@ -32,24 +32,24 @@ describe("a source that messages fill", () => {
 
   it("passes over empty pieces, and fails when it is told to, whether asked or not", async () => {
     let asked = 0;
-    const { source, give } = createMessageSource({ ask: () => (asked += 1), onCancel: () => undefined });
+    const source = new MessageSource({ ask: () => (asked += 1), onCancel: () => undefined });
     const ready = source.whenReady();
-    give({ kind: "bytes", bytes: bytes() });
+    source.give({ kind: "bytes", bytes: bytes() });
     expect([source.isReady(), asked]).toEqual([false, 2]);
-    give({ kind: "failed", message: "gone" });
+    source.give({ kind: "failed", message: "gone" });
     await ready;
-    give({ kind: "bytes", bytes: bytes(1) });
+    source.give({ kind: "bytes", bytes: bytes(1) });
     expect(source.take(1)).toEqual({ kind: "failed", message: "gone" });
   });
 
   it("tells of a cancellation once, and not after the end", () => {
     let canceled = 0;
-    const first = createMessageSource({ ask: () => undefined, onCancel: () => (canceled += 1) });
-    first.source.cancel();
-    first.source.cancel();
-    const second = createMessageSource({ ask: () => undefined, onCancel: () => (canceled += 1) });
+    const first = new MessageSource({ ask: () => undefined, onCancel: () => (canceled += 1) });
+    first.cancel();
+    first.cancel();
+    const second = new MessageSource({ ask: () => undefined, onCancel: () => (canceled += 1) });
     second.give({ kind: "end", trailers: undefined });
-    second.source.cancel();
+    second.cancel();
     expect(canceled).toBe(1);
   });
 
@@ -62,9 +62,9 @@ describe("a source that messages fill", () => {
 });
 
 describe("a sink that messages empty", () => {
-  function sinkOf(windowBytes: number): ReturnType<typeof createMessageSink> & { readonly told: string[] } {
+  function sinkOf(windowBytes: number): MessageSink & { readonly told: string[] } {
     const told: string[] = [];
-    const made = createMessageSink({
+    const made = new MessageSink({
       windowBytes,
       onWrite: ({ length }) => told.push(`write ${length}`),
       onFinish: (trailers) => told.push(`finish ${trailers?.length ?? "none"}`),
@@ -76,28 +76,28 @@ describe("a sink that messages empty", () => {
 
   it("has room for a window, counts each write for more than its bytes, and tells once that it is waited for", async () => {
     const made = sinkOf(10_000);
-    made.sink.write(new Uint8Array(5_904));
-    expect(made.sink.room()).toBe(0);
-    const waiting = [made.sink.whenRoom(), made.sink.whenRoom()];
+    made.write(new Uint8Array(5_904));
+    expect(made.room()).toBe(0);
+    const waiting = [made.whenRoom(), made.whenRoom()];
     made.taken(windowCost(5_904));
     await Promise.all(waiting);
-    expect(made.sink.room()).toBe(10_000);
+    expect(made.room()).toBe(10_000);
     expect(made.told).toEqual(["write 5904", "wait"]);
   });
 
   it("has no room after the end, and none when nobody takes any more", async () => {
     const finished = sinkOf(100);
-    finished.sink.finish([["a", "b"]]);
-    finished.sink.abort("late");
-    finished.sink.write(bytes(1));
-    expect([finished.sink.room(), finished.isOpen, finished.told]).toEqual([undefined, false, ["finish 1"]]);
+    finished.finish([["a", "b"]]);
+    finished.abort("late");
+    finished.write(bytes(1));
+    expect([finished.room(), finished.isOpen, finished.told]).toEqual([undefined, false, ["finish 1"]]);
     const failed = sinkOf(4_096);
-    failed.sink.write(bytes());
-    const waiting = failed.sink.whenRoom();
+    failed.write(bytes());
+    const waiting = failed.whenRoom();
     failed.fail("reader gone");
     await waiting;
-    expect([failed.sink.room(), failed.sink.failure]).toEqual([undefined, "reader gone"]);
-    failed.sink.finish();
+    expect([failed.room(), failed.failure]).toEqual([undefined, "reader gone"]);
+    failed.finish();
     expect(failed.told).toEqual(["write 0", "wait"]);
   });
 });

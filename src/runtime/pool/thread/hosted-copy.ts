@@ -4,8 +4,8 @@ import { uncatchableError } from "../../uncatchable.ts";
 import { endingFromError } from "../guest-error.ts";
 import type { CallOrder, CallOutcome, CopyOrder, FromThread, ToCopy } from "../protocol.ts";
 import type { ThreadBoard } from "../thread-board.ts";
-import { openCopyLine, type CopyLine } from "./copy-line.ts";
-import { createIncomingCall, type IncomingCall } from "./incoming-call.ts";
+import { CopyLine } from "./copy-line.ts";
+import { IncomingCall } from "./incoming-call.ts";
 import type { LiveGuest, LiveGuestDeps, Suspend } from "./live-guest.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Occupant, RunQueue } from "./run-queue.ts";
@@ -28,7 +28,7 @@ export type HostedCopyDeps = {
 /** A copy. */
 export interface HostedCopy {
   readonly line: CopyLine;
-  /** Begins when the copy is open and on the processor. There is one call at a time. */
+  /** Begins when the copy is open and on the processor, and those before it are over: there is one call at a time. */
   call(message: CallMessage): void;
   /** Leaves a call out if it has not begun. */
   withdraw(ticket: number): void;
@@ -42,11 +42,12 @@ export interface HostedCopy {
 /** Opens a copy: its start function runs when it is its turn. */
 export function openHostedCopy(order: CopyOrder, deps: HostedCopyDeps): HostedCopy {
   const { board, queue, outbox } = deps;
-  const line = openCopyLine({ order, outbox, lookForRights: deps.lookForRights });
+  const line = new CopyLine({ order, outbox, lookForRights: deps.lookForRights });
   let isGone = false;
-  let isDoomed = false;
   let live: LiveGuest | undefined;
-  let pending: CallMessage | undefined;
+  /** Calls that have not begun, in order. */
+  let pending: CallMessage[] = [];
+  let isBeginAhead = false;
   let current: { readonly ticket: number; readonly incoming: IncomingCall | undefined } | undefined;
   /** Settles when guest code is off the stack for good. */
   let callOver: Promise<unknown> = Promise.resolve();
@@ -55,9 +56,7 @@ export function openHostedCopy(order: CopyOrder, deps: HostedCopyDeps): HostedCo
 
   const occupant: Occupant = {
     number: order.copy,
-    get isGone() {
-      return isGone || isDoomed;
-    },
+    isGone: false,
     cpuTimeMaxMs: order.cpuTimeMaxMs,
     cpuUsedUs: 0,
     stretches: 0,
@@ -71,7 +70,7 @@ export function openHostedCopy(order: CopyOrder, deps: HostedCopyDeps): HostedCo
   const suspend: Suspend =
     (carryOut) =>
     (...args) => {
-      if (isGone || isDoomed) throw uncatchableError("the guest has ended");
+      if (occupant.isGone) throw uncatchableError("the guest has ended");
       const result = carryOut(...args);
       return result instanceof Promise ? (waitFor(result) as typeof result) : result;
     };
@@ -102,9 +101,10 @@ export function openHostedCopy(order: CopyOrder, deps: HostedCopyDeps): HostedCo
 
   function close(): void {
     isGone = true;
+    occupant.isGone = true;
     const left = live;
     live = undefined;
-    pending = undefined;
+    pending = [];
     current = undefined;
     line.close();
     unwind?.(uncatchableError("the guest has ended"));
@@ -140,22 +140,26 @@ export function openHostedCopy(order: CopyOrder, deps: HostedCopyDeps): HostedCo
     leave({ kind: "ended", copy: order.copy, ending: endingFromError(error) });
   }
 
+  /** Other guests get the processor between two calls, if they wait for it. */
   function beginPending(): void {
-    if (live === undefined || pending === undefined) return;
+    if (live === undefined || current !== undefined || isBeginAhead || pending.length === 0) return;
+    isBeginAhead = true;
     queue.add(occupant, begin);
   }
 
   function begin(): void {
-    if (live === undefined || pending === undefined) return queue.leave(occupant);
+    isBeginAhead = false;
     const guest = live;
-    const { ticket, order: call, isLast } = pending;
-    pending = undefined;
-    board.begin(ticket);
+    const next = guest === undefined ? undefined : pending.shift();
+    if (guest === undefined || next === undefined) return queue.leave(occupant);
+    const { ticket, order: call, isLast } = next;
+    // Forbidden: it is begun elsewhere, and the copy is about to be disposed of.
+    if (!board.begin(ticket)) return queue.leave(occupant);
     occupant.cpuUsedUs = 0;
     const incoming =
-      call.kind === "request" ? createIncomingCall({ copy: order.copy, ticket, order: call, outbox }) : undefined;
+      call.kind === "request" ? new IncomingCall({ copy: order.copy, ticket, order: call, outbox }) : undefined;
     current = { ticket, incoming };
-    const answer = attempt(() => guest.call(call, incoming?.exchange));
+    const answer = attempt(() => guest.call(call, incoming));
     // Lost here: nothing, the same failure is looked at below.
     callOver = answer.catch(() => undefined);
     answer.then((outcome) => finished(ticket, outcome, isLast), broken);
@@ -168,19 +172,22 @@ export function openHostedCopy(order: CopyOrder, deps: HostedCopyDeps): HostedCo
     current = undefined;
     outbox.post({ kind: "finished", copy: order.copy, ticket, outcome, isGone: isLast });
     if (isLast) close();
+    else beginPending();
   }
 
   queue.add(occupant, open);
   return {
     line,
     call(message) {
-      pending = message;
+      if (isGone) return;
+      pending.push(message);
       beginPending();
     },
     withdraw(ticket) {
-      if (pending?.ticket !== ticket) return;
-      const { isLast } = pending;
-      pending = undefined;
+      const index = pending.findIndex((each) => each.ticket === ticket);
+      const [withdrawn] = index === -1 ? [] : pending.splice(index, 1);
+      if (withdrawn === undefined) return;
+      const { isLast } = withdrawn;
       outbox.post({ kind: "finished", copy: order.copy, ticket, outcome: { kind: "withdrawn" }, isGone: isLast });
       if (isLast) close();
     },
@@ -189,7 +196,7 @@ export function openHostedCopy(order: CopyOrder, deps: HostedCopyDeps): HostedCo
       if (current?.ticket === message.ticket) current.incoming?.accept(message);
     },
     doom() {
-      isDoomed = true;
+      occupant.isGone = true;
     },
     dispose() {
       if (!isGone) close();

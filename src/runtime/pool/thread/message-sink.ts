@@ -3,89 +3,89 @@ import type { HttpHeaders } from "../../../providers/http/http.ts";
 import type { ByteSink } from "../../host/guest-line.ts";
 import { windowCost } from "../protocol.ts";
 
-/** A sink, and its other end. */
-export type MessageSink = {
-  readonly sink: ByteSink;
-  /** Whether neither `finish` nor `abort` was called and nothing has failed. */
-  readonly isOpen: boolean;
-  /** So much has been taken, as `windowCost` counts. */
-  taken(bytes: number): void;
-  /** Nobody takes any more. */
-  fail(message: string): void;
-};
-
-/** What the sink does to its other end. */
-export type MessageSinkOptions = {
+/** What a sink does to its other end. */
+export interface MessageSinkOptions {
   readonly windowBytes: number;
-  readonly onWrite: (bytes: Uint8Array) => void;
-  readonly onFinish: (trailers: HttpHeaders | undefined) => void;
-  readonly onAbort: (message: string) => void;
+  onWrite(bytes: Uint8Array): void;
+  onFinish(trailers: HttpHeaders | undefined): void;
+  onAbort(message: string): void;
   /** The writer waits for room; told once until there is news. */
-  readonly onWait: () => void;
-};
+  onWait(): void;
+}
 
-/** Makes a sink with a whole window of room. */
-export function createMessageSink(options: MessageSinkOptions): MessageSink {
-  const { windowBytes, onWrite, onFinish, onAbort, onWait } = options;
-  let aheadBytes = 0;
-  let isWaitTold = false;
-  let isClosed = false;
-  let failure: string | undefined;
-  let roomMade: PromiseWithResolvers<void> | undefined;
+/** A sink, and its other end. A class, because each response has one: an object with getters of its own costs the engine a hidden class. */
+export class MessageSink implements ByteSink {
+  readonly #options: MessageSinkOptions;
+  #aheadBytes = 0;
+  #isWaitTold = false;
+  #isClosed = false;
+  #failure: string | undefined;
+  #roomMade: PromiseWithResolvers<void> | undefined;
 
-  const room = (): number | undefined =>
-    isClosed || failure !== undefined ? undefined : Math.max(0, windowBytes - aheadBytes);
-
-  function settle(): void {
-    roomMade?.resolve();
-    roomMade = undefined;
+  /** Has a whole window of room. */
+  constructor(options: MessageSinkOptions) {
+    this.#options = options;
   }
 
-  function close(): boolean {
-    if (isClosed || failure !== undefined) return false;
-    isClosed = true;
-    settle();
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** Whether neither `finish` nor `abort` was called and nothing has failed. */
+  get isOpen(): boolean {
+    return !this.#isClosed && this.#failure === undefined;
+  }
+
+  room(): number | undefined {
+    return this.isOpen ? Math.max(0, this.#options.windowBytes - this.#aheadBytes) : undefined;
+  }
+
+  whenRoom(): Promise<void> {
+    if (this.room() !== 0) return Promise.resolve();
+    if (!this.#isWaitTold) {
+      this.#isWaitTold = true;
+      this.#options.onWait();
+    }
+    this.#roomMade ??= Promise.withResolvers();
+    return this.#roomMade.promise;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (!this.isOpen) return;
+    this.#aheadBytes += windowCost(bytes.length);
+    this.#options.onWrite(bytes);
+  }
+
+  finish(trailers?: HttpHeaders): void {
+    if (this.#close()) this.#options.onFinish(trailers);
+  }
+
+  abort(message: string): void {
+    if (this.#close()) this.#options.onAbort(message);
+  }
+
+  /** So much has been taken, as `windowCost` counts. */
+  taken(bytes: number): void {
+    this.#aheadBytes -= bytes;
+    this.#isWaitTold = false;
+    if (this.room() !== 0) this.#settle();
+  }
+
+  /** Nobody takes any more. */
+  fail(message: string): void {
+    this.#failure ??= message;
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.#roomMade?.resolve();
+    this.#roomMade = undefined;
+  }
+
+  #close(): boolean {
+    if (!this.isOpen) return false;
+    this.#isClosed = true;
+    this.#settle();
     return true;
   }
-
-  return {
-    sink: {
-      room,
-      whenRoom() {
-        if (room() !== 0) return Promise.resolve();
-        if (!isWaitTold) {
-          isWaitTold = true;
-          onWait();
-        }
-        roomMade ??= Promise.withResolvers();
-        return roomMade.promise;
-      },
-      write(bytes) {
-        if (isClosed || failure !== undefined) return;
-        aheadBytes += windowCost(bytes.length);
-        onWrite(bytes);
-      },
-      get failure() {
-        return failure;
-      },
-      finish(trailers) {
-        if (close()) onFinish(trailers);
-      },
-      abort(message) {
-        if (close()) onAbort(message);
-      },
-    },
-    get isOpen() {
-      return !isClosed && failure === undefined;
-    },
-    taken(bytes) {
-      aheadBytes -= bytes;
-      isWaitTold = false;
-      if (room() !== 0) settle();
-    },
-    fail(message) {
-      failure ??= message;
-      settle();
-    },
-  };
 }

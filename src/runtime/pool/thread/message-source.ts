@@ -1,77 +1,77 @@
 /** Bytes that come in by messages, one piece for each time they are asked for. */
-import type { ByteSource } from "../../host/guest-line.ts";
+import type { ByteSource, SourceTaken } from "../../host/guest-line.ts";
 import type { BodyGiven } from "../protocol.ts";
 
-/** A source, and its other end. */
-export type MessageSource = {
-  readonly source: ByteSource;
-  /** Takes the answer to an `ask`, or a failure at any time. */
-  give(given: BodyGiven): void;
-};
-
-/** What the source does to its other end. */
-export type MessageSourceOptions = {
+/** What a source does to its other end. */
+export interface MessageSourceOptions {
   /** Asks for the next piece. */
-  readonly ask: () => void;
+  ask(): void;
   /** Nobody wants the rest. */
-  readonly onCancel: () => void;
-};
+  onCancel(): void;
+}
 
-/** Makes a source that asks for nothing until somebody wants something. */
-export function createMessageSource({ ask, onCancel }: MessageSourceOptions): MessageSource {
-  let unread: Uint8Array = new Uint8Array();
-  let isAsked = false;
-  let last: Exclude<BodyGiven, { kind: "bytes" }> | undefined;
-  let ready: PromiseWithResolvers<void> | undefined;
+/** A source that asks for nothing until somebody wants something, and its other end. */
+export class MessageSource implements ByteSource {
+  readonly #options: MessageSourceOptions;
+  #unread: Uint8Array | undefined;
+  #isAsked = false;
+  #last: Exclude<BodyGiven, { kind: "bytes" }> | undefined;
+  #ready: PromiseWithResolvers<void> | undefined;
 
-  const isReady = (): boolean => unread.length > 0 || last !== undefined;
-
-  function want(): void {
-    if (isAsked || isReady()) return;
-    isAsked = true;
-    ask();
+  constructor(options: MessageSourceOptions) {
+    this.#options = options;
   }
 
-  function settle(): void {
-    ready?.resolve();
-    ready = undefined;
+  isReady(): boolean {
+    return this.#unread !== undefined || this.#last !== undefined;
   }
 
-  return {
-    source: {
-      isReady,
-      whenReady() {
-        if (isReady()) return Promise.resolve();
-        want();
-        ready ??= Promise.withResolvers();
-        return ready.promise;
-      },
-      take(maxBytes) {
-        if (unread.length > 0) {
-          const bytes = unread.subarray(0, maxBytes);
-          unread = unread.subarray(bytes.length);
-          return { kind: "bytes", bytes };
-        }
-        if (last !== undefined) return last;
-        want();
-        return { kind: "bytes", bytes: new Uint8Array() };
-      },
-      cancel() {
-        unread = new Uint8Array();
-        if (last === undefined) onCancel();
-        last ??= { kind: "end", trailers: undefined };
-        settle();
-      },
-    },
-    give(given) {
-      isAsked = false;
-      if (last !== undefined) return;
-      if (given.kind !== "bytes") last = given;
-      else if (given.bytes.length === 0) return want();
-      else unread = given.bytes;
-      settle();
-    },
-  };
+  whenReady(): Promise<void> {
+    if (this.isReady()) return Promise.resolve();
+    this.#want();
+    this.#ready ??= Promise.withResolvers();
+    return this.#ready.promise;
+  }
+
+  take(maxBytes: number): SourceTaken {
+    const unread = this.#unread;
+    if (unread !== undefined) {
+      const bytes = unread.subarray(0, maxBytes);
+      this.#unread = bytes.length === unread.length ? undefined : unread.subarray(bytes.length);
+      return { kind: "bytes", bytes };
+    }
+    if (this.#last !== undefined) return this.#last;
+    this.#want();
+    return { kind: "bytes", bytes: new Uint8Array() };
+  }
+
+  cancel(): void {
+    this.#unread = undefined;
+    if (this.#last === undefined) this.#options.onCancel();
+    this.#last ??= { kind: "end", trailers: undefined };
+    this.#settle();
+  }
+
+  /** Takes the answer to an `ask`, or a failure at any time. */
+  give(given: BodyGiven): void {
+    this.#isAsked = false;
+    if (this.#last !== undefined) return;
+    if (given.kind !== "bytes") this.#last = given;
+    else if (given.bytes.length === 0) return this.#want();
+    else this.#unread = given.bytes;
+    this.#settle();
+  }
+
+  #want(): void {
+    if (this.#isAsked || this.isReady()) return;
+    this.#isAsked = true;
+    this.#options.ask();
+  }
+
+  #settle(): void {
+    this.#ready?.resolve();
+    this.#ready = undefined;
+  }
 }
 
 /** A source that gives `bytes`, then the end. */

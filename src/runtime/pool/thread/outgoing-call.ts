@@ -2,8 +2,8 @@
 import type { ByteSource, OutgoingExchange, OutgoingHead } from "../../host/guest-line.ts";
 import { ownedBytes } from "../owned-bytes.ts";
 import { BODY_WINDOW_BYTES, type ToCopy } from "../protocol.ts";
-import { createMessageSink } from "./message-sink.ts";
-import { createMessageSource, type MessageSource } from "./message-source.ts";
+import { MessageSink } from "./message-sink.ts";
+import { MessageSource } from "./message-source.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** The guest's side of the request, and the end that takes the agent's messages. */
@@ -30,7 +30,7 @@ export function createOutgoingCall({ copy, number, head, outbox, onDone }: Outgo
   let isOver = false;
   outbox.post({ kind: "http", copy, ask: number, head });
 
-  const body = createMessageSink({
+  const body = new MessageSink({
     windowBytes: BODY_WINDOW_BYTES,
     onWrite: (bytes) => outbox.post({ kind: "httpPiece", copy, ask: number, bytes: ownedBytes(bytes) }),
     // Lost: the trailers. The HTTP client behind the provider cannot send any.
@@ -50,15 +50,15 @@ export function createOutgoingCall({ copy, number, head, outbox, onDone }: Outgo
   }
 
   function incomingBody(): ByteSource {
-    incoming = createMessageSource({
+    incoming = new MessageSource({
       ask: () => outbox.post({ kind: "httpRead", copy, ask: number }),
       onCancel: abandon,
     });
-    return incoming.source;
+    return incoming;
   }
 
   return {
-    exchange: { body: body.sink, response: response.promise, abandon },
+    exchange: { body, response: response.promise, abandon },
     accept(message) {
       if (isOver) return;
       switch (message.kind) {
@@ -88,7 +88,7 @@ export function createOutgoingCall({ copy, number, head, outbox, onDone }: Outgo
 export function refusedExchange(): OutgoingExchange {
   const message = "the guest has too many requests under way";
   const nothing = (): void => undefined;
-  const body = createMessageSink({
+  const body = new MessageSink({
     windowBytes: 0,
     onWrite: nothing,
     onFinish: nothing,
@@ -97,5 +97,5 @@ export function refusedExchange(): OutgoingExchange {
   });
   body.fail(message);
   const refusal = { tag: "err", val: { code: "connection-limit-reached", message } } as const;
-  return { body: body.sink, response: Promise.resolve(refusal), abandon: nothing };
+  return { body, response: Promise.resolve(refusal), abandon: nothing };
 }

@@ -11,7 +11,7 @@ import type { Outbox } from "./outbox.ts";
 export interface Occupant {
   readonly number: number;
   /** It has ended or was disposed of: nothing of it begins any more. */
-  readonly isGone: boolean;
+  isGone: boolean;
   /** Processor time is counted only if it has a limit. */
   readonly cpuTimeMaxMs: number | undefined;
   /** What its call has used so far, in microseconds. */
