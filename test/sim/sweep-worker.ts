@@ -1,10 +1,11 @@
 /** Runs the seeds that it is sent, one after the other, with the planted bug that it was started with, if any. */
+import { createHash } from "node:crypto";
 import { enableCompileCache } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import { plantBug } from "./plant-bug.ts";
 import type { SeedDone, SweepWork } from "./sweep.ts";
 
-const { bug }: SweepWork = workerData;
+const { bug, withTraces }: SweepWork = workerData;
 if (bug === undefined) enableCompileCache();
 else plantBug(bug);
 
@@ -15,9 +16,20 @@ Error.stackTraceLimit = 0;
 const { planFromSeed } = await import("./seed-plan.ts");
 const { runWorld } = await import("./world.ts");
 
+const run = async (seed: number): Promise<SeedDone> => {
+  const { violation, steps, started, excused, trace } = await runWorld(planFromSeed(seed), { trace: withTraces });
+  const { user, system } = process.threadCpuUsage();
+  return {
+    seed,
+    violation,
+    trace: withTraces ? createHash("sha256").update(trace.join("\n")).digest("hex") : undefined,
+    steps,
+    started,
+    excused,
+    cpuMs: (user + system) / 1_000,
+  };
+};
+
 parentPort?.on("message", (seed: number) => {
-  void runWorld(planFromSeed(seed), { trace: false }).then(({ violation, steps, started, excused }) => {
-    const { user, system } = process.threadCpuUsage();
-    parentPort?.postMessage({ seed, violation, steps, started, excused, cpuMs: (user + system) / 1_000 } satisfies SeedDone);
-  });
+  void run(seed).then((done) => parentPort?.postMessage(done));
 });

@@ -22,17 +22,22 @@ export type SweepOptions = {
   readonly failuresMax?: number;
   /** The name of a planted bug to run with. */
   readonly bug?: string;
+  /** Whether `onSeed` is given the digest of each trace. */
+  readonly withTraces?: boolean;
+  readonly onSeed?: (seed: SeedDone) => void;
   readonly onFailure?: (failure: SeedFailure) => void;
   readonly onProgress?: (seedsDone: number) => void;
 };
 
 /** What a worker is started with. */
-export type SweepWork = { readonly bug: string | undefined };
+export type SweepWork = { readonly bug: string | undefined; readonly withTraces: boolean };
 
 /** From a worker: it has done a seed. */
 export type SeedDone = {
   readonly seed: number;
   readonly violation: string | undefined;
+  /** Digest of the trace, if it was asked for. */
+  readonly trace: string | undefined;
   readonly steps: number;
   readonly started: number;
   readonly excused: number;
@@ -50,7 +55,7 @@ export async function sweep(options: SweepOptions): Promise<SweepResult> {
   const work = (): Promise<void> =>
     new Promise((resolve, reject) => {
       const worker = new Worker(new URL("./sweep-worker.ts", import.meta.url), {
-        workerData: { bug: options.bug } satisfies SweepWork,
+        workerData: { bug: options.bug, withTraces: options.withTraces === true } satisfies SweepWork,
         execArgv: [],
         // Much is made and soon forgotten: a larger nursery halves the cost of that.
         resourceLimits: { maxYoungGenerationSizeMb: 64 },
@@ -74,6 +79,7 @@ export async function sweep(options: SweepOptions): Promise<SweepResult> {
           result.failures.push(failure);
           options.onFailure?.(failure);
         }
+        options.onSeed?.(seed);
         options.onProgress?.(done);
         giveOrEnd();
       });
