@@ -92,6 +92,9 @@ export function createTestNode(
     readonly wrapJournal?: (journal: Journal) => Journal;
     readonly log?: Log;
     readonly shares?: NodeShares;
+    readonly placedOn?: (id: string) => string | undefined;
+    readonly stoppedUpTo?: (id: string) => bigint | undefined;
+    readonly isCordoned?: () => boolean;
   } = {},
 ): TestNode {
   const clock = createVirtualClock();
@@ -122,6 +125,9 @@ export function createTestNode(
       runtime,
       journal,
       modules: createModuleShapes({ store, runtime }),
+      ...(options.placedOn === undefined ? {} : { placedOn: options.placedOn }),
+      ...(options.stoppedUpTo === undefined ? {} : { stoppedUpTo: options.stoppedUpTo }),
+      ...(options.isCordoned === undefined ? {} : { isCordoned: options.isCordoned }),
       providers: {
         defaultId: (type) => DEFAULT_PROVIDERS[type],
         typeOf: (id) => PROVIDER_TYPES.get(id),

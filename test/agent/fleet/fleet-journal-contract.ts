@@ -41,7 +41,9 @@ export function describeFleetJournal(name: string, createPlace: () => FleetJourn
       const first = where.open();
       first.putWitness(copyOf("b".repeat(20)));
       first.putWitness(copyOf("a".repeat(20)));
-      first.putWitness(copyOf("b".repeat(20), { generation: 2n ** 60n, nodeId: "n2", stopped: true, claimFloor: 1001n }));
+      first.putWitness(
+        copyOf("b".repeat(20), { generation: 2n ** 60n, nodeId: "n2", stopped: true, claimFloor: 1001n }),
+      );
       first.putWitness(copyOf("c".repeat(20)));
       first.removeWitness("c".repeat(20));
       first.removeWitness("d".repeat(20));

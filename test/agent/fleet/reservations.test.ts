@@ -15,7 +15,11 @@ function create(options: { readonly reservationsMax?: number; readonly keepMs?: 
   return { reservations: open(), clock, reopened: open };
 }
 
-function asked(instanceId: string, nodeId: string, refusedByNodeId: string = ""): Parameters<Reservations["reserve"]>[0] {
+function asked(
+  instanceId: string,
+  nodeId: string,
+  refusedByNodeId: string = "",
+): Parameters<Reservations["reserve"]>[0] {
   return { instanceId, nodeId, refusedByNodeId };
 }
 

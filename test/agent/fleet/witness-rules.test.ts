@@ -33,7 +33,9 @@ describe("claiming", () => {
   test("is refused to who comes second, for what was stopped, and where no copy is", () => {
     expect(() => claimedWitness(copyOf(ID, { generation: 2n }), claim)).toThrow(superseded);
     expect(() => claimedWitness(copyOf(ID, { stopped: true }), claim)).toThrow(superseded);
-    expect(() => claimedWitness(undefined, claim)).toThrow(expect.objectContaining({ reason: Reason.INSTANCE_NOT_FOUND }));
+    expect(() => claimedWitness(undefined, claim)).toThrow(
+      expect.objectContaining({ reason: Reason.INSTANCE_NOT_FOUND }),
+    );
   });
 });
 

@@ -37,7 +37,9 @@ describe("copies that a node keeps", () => {
     witnesses.claim({ instanceId: A, expectedGeneration: 1n, nodeId: "n2" }, "");
     witnesses.drop({ instanceId: B, generation: 1n, instanceEnded: false }, "");
     expect(facts).toEqual(["kept a1", "kept b1", "kept a2", "dropped b1"]);
-    expect(reopened().list()).toMatchObject([{ instanceId: A, generation: 2n, nodeId: "n2", witnessNodeId: "w", name: "web" }]);
+    expect(reopened().list()).toMatchObject([
+      { instanceId: A, generation: 2n, nodeId: "n2", witnessNodeId: "w", name: "web" },
+    ]);
     expect(reopened().read(A)).toEqual(witnesses.read(A));
     expect(() => reopened().read(B)).toThrow(expect.objectContaining({ reason: Reason.INSTANCE_NOT_FOUND }));
   });
