@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { fault, Reason, reasonName, type Fault } from "../fault.ts";
 import { httpStatusFromReason, REASON_HEADER } from "../http/http-status.ts";
 import { REQUEST_ID_HEADER } from "../rpc/request-id.ts";
-import type { Guest, GuestResponse } from "../runtime/runtime.ts";
+import type { CallerSignal, Guest, GuestResponse } from "../runtime/runtime.ts";
 import type { HttpHeaders } from "../providers/http/http.ts";
 import { forwardedHeaders, responseHeaders, trailerFields } from "./ingress-route.ts";
 
@@ -35,7 +35,7 @@ export async function passOn(exchange: IngressExchange): Promise<void> {
       subject: instance.id,
     });
   }
-  const gone = new AbortController();
+  const gone = new ClientGone();
   const onClose = (): void => {
     if (!response.writableFinished) gone.abort();
   };
@@ -53,16 +53,18 @@ export async function passOn(exchange: IngressExchange): Promise<void> {
         body: hasBody ? request.iterator({ destroyOnReturn: false }) : undefined,
         ...(hasBody ? { trailers: () => trailersFrom(request.rawTrailers) } : {}),
       },
-      gone.signal,
+      gone,
     );
-    await writeAnswer(response, answer, { id: instance.id, isHead: request.method === "HEAD", signal: gone.signal });
+    const context = { id: instance.id, requestId: exchange.requestId, isHead: request.method === "HEAD", gone };
+    if (answer.whole === undefined) await writeAnswer(response, answer, context);
+    else await writeWhole(response, answer, answer.whole, context);
   } finally {
     response.off("close", onClose);
   }
 }
 
 /** Answers a refusal as one plain sentence, or cuts the connection if an answer is under way already. */
-export function refuse(response: ServerResponse, refusal: Fault): void {
+export function refuse(response: ServerResponse, refusal: Fault, requestId: string): void {
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
@@ -71,6 +73,7 @@ export function refuse(response: ServerResponse, refusal: Fault): void {
   response.writeHead(httpStatusFromReason(refusal.reason), {
     "content-type": "text/plain; charset=utf-8",
     [REASON_HEADER]: reason,
+    [REQUEST_ID_HEADER]: requestId,
   });
   response.end(`${reason}: ${refusal.message}\n`);
 }
@@ -81,16 +84,62 @@ function addedHeaders(exchange: IngressExchange): readonly (readonly [string, st
   return view.prefix === undefined ? [id] : [id, ["x-forwarded-prefix", view.prefix]];
 }
 
-async function writeAnswer(
+/** What an answer is written with, beside itself. */
+type AnswerContext = {
+  /** Of the instance. */
+  readonly id: string;
+  readonly requestId: string;
+  readonly isHead: boolean;
+  readonly gone: ClientGone;
+};
+
+/** An answer that is there already: one write, with its length in the head. */
+async function writeWhole(
   response: ServerResponse,
   answer: GuestResponse,
-  context: { readonly id: string; readonly isHead: boolean; readonly signal: AbortSignal },
+  whole: Uint8Array,
+  context: AnswerContext,
 ): Promise<void> {
+  const trailers = await answer.trailers;
+  const headers = headFields(answer, context);
+  if (isBodiless(answer, context)) {
+    writeHead(response, answer, headers, context.id);
+    response.end();
+    return;
+  }
+  const hasLength = answer.headers.some(([name]) => name.toLowerCase() === "content-length");
+  if (trailers === undefined && !hasLength) headers.push("content-length", String(whole.length));
+  writeHead(response, answer, headers, context.id);
+  try {
+    if (trailers !== undefined && response.chunkedEncoding) addTrailers(response, trailers);
+    // As text it goes out in one piece with the head.
+    if (whole.length <= AS_TEXT_MAX_BYTES) response.end(latin1Text(whole), "latin1");
+    else response.end(whole);
+  } catch {
+    // Lost: what was wrong with it. The client is told by the connection that its answer is not whole.
+    response.destroy();
+  }
+}
+
+/** Beyond this the copy costs more than a second piece. */
+const AS_TEXT_MAX_BYTES = 4 * 1024;
+
+function latin1Text({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString("latin1");
+}
+
+async function writeAnswer(response: ServerResponse, answer: GuestResponse, context: AnswerContext): Promise<void> {
   const body = answer.body[Symbol.asyncIterator]();
   try {
-    writeHead(response, answer, context.id);
-    const isEmpty = context.isHead || answer.status === 204 || answer.status === 304;
-    if (!isEmpty && (await pump(body, response, context.signal)) && response.chunkedEncoding) {
+    writeHead(response, answer, headFields(answer, context), context.id);
+    // Out at the end of this turn of the event loop: what the guest sends along with the head goes in the same packet.
+    response.cork();
+    response.flushHeaders();
+    setImmediate(() => {
+      if (!response.writableEnded) response.uncork();
+    });
+    const isEmpty = isBodiless(answer, context);
+    if (!isEmpty && (await pump(body, response, context.gone)) && response.chunkedEncoding) {
       addTrailers(response, await answer.trailers);
     }
     response.end();
@@ -103,7 +152,23 @@ async function writeAnswer(
   }
 }
 
-function writeHead(response: ServerResponse, answer: GuestResponse, id: string): void {
+function isBodiless({ status }: GuestResponse, { isHead }: AnswerContext): boolean {
+  return isHead || status === 204 || status === 304;
+}
+
+/** Names and values in turns. The guest's own request id stays, if it sets one. */
+function headFields(answer: GuestResponse, { requestId }: AnswerContext): string[] {
+  const fields: string[] = [];
+  let hasId = false;
+  for (const [name, value] of responseHeaders(answer.headers)) {
+    fields.push(name, value);
+    hasId ||= name.length === REQUEST_ID_HEADER.length && name.toLowerCase() === REQUEST_ID_HEADER;
+  }
+  if (!hasId) fields.push(REQUEST_ID_HEADER, requestId);
+  return fields;
+}
+
+function writeHead(response: ServerResponse, answer: GuestResponse, headers: string[], id: string): void {
   const refused = (what: string, cause?: unknown): Error =>
     fault(Reason.GUEST_TRAPPED, `Cannot pass on the response of instance "${id}": ${what}`, { subject: id, cause });
   if (answer.status < 200 || answer.status > 599)
@@ -111,25 +176,19 @@ function writeHead(response: ServerResponse, answer: GuestResponse, id: string):
   // A guest that announces fewer bytes than it sends must not be able to write the next response on this connection.
   response.strictContentLength = true;
   try {
-    response.writeHead(answer.status, responseHeaders(answer.headers).flat());
+    response.writeHead(answer.status, headers);
   } catch (error) {
     throw refused("a header is not valid in HTTP", error);
   }
-  // Out at the end of this turn of the event loop: what the guest sends along with the head goes in the same packet.
-  response.cork();
-  response.flushHeaders();
-  setImmediate(() => {
-    if (!response.writableEnded) response.uncork();
-  });
 }
 
 /** Whether all of the body went out; not if the client is gone. */
-async function pump(body: AsyncIterator<Uint8Array>, response: ServerResponse, signal: AbortSignal): Promise<boolean> {
+async function pump(body: AsyncIterator<Uint8Array>, response: ServerResponse, gone: ClientGone): Promise<boolean> {
   for (let next = await body.next(); next.done !== true; next = await body.next()) {
-    if (signal.aborted) return false;
+    if (gone.aborted) return false;
     if (!response.write(next.value)) await writable(response);
   }
-  return !signal.aborted;
+  return !gone.aborted;
 }
 
 /** Trailers go out only where the body is chunked. A name or value that HTTP does not have throws, and cuts the connection. */
@@ -146,6 +205,26 @@ function trailersFrom(rawTrailers: readonly string[]): HttpHeaders | undefined {
   }
   const passedOn = trailerFields(trailers);
   return passedOn.length === 0 ? undefined : passedOn;
+}
+
+/** Says when the client is gone. An `AbortController` costs more than all else that is made for a request. */
+class ClientGone implements CallerSignal {
+  aborted = false;
+  readonly #listeners = new Set<() => void>();
+
+  addEventListener(_type: "abort", listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  removeEventListener(_type: "abort", listener: () => void): void {
+    this.#listeners.delete(listener);
+  }
+
+  abort(): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    for (const listener of [...this.#listeners]) listener();
+  }
 }
 
 /** Resolves when the client has taken enough, or is gone. */

@@ -50,13 +50,31 @@ export function forwardedHeaders(
   rawHeaders: readonly string[],
   added: readonly (readonly [string, string])[],
 ): readonly (readonly [string, string])[] {
+  const dropped = hopByHopHeaders(connectionOfRaw(rawHeaders));
   const headers: (readonly [string, string])[] = [];
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    headers.push([(rawHeaders[index] ?? "").toLowerCase(), rawHeaders[index + 1] ?? ""]);
+    const name = (rawHeaders[index] ?? "").toLowerCase();
+    if (dropped.has(name) || OUR_HEADERS.has(name) || isAmong(added, name)) continue;
+    headers.push([name, rawHeaders[index + 1] ?? ""]);
   }
-  const dropped = hopByHopHeaders(connectionOf(headers));
-  const isOurs = (name: string): boolean => OUR_HEADERS.has(name) || added.some(([other]) => other === name);
-  return [...headers.filter(([name]) => !dropped.has(name) && !isOurs(name)), ...added];
+  headers.push(...added);
+  return headers;
+}
+
+function isAmong(headers: readonly (readonly [string, string])[], name: string): boolean {
+  for (const [other] of headers) if (other === name) return true;
+  return false;
+}
+
+/** The `connection` headers of a request, as Node gives them: names and values in turns. */
+function connectionOfRaw(rawHeaders: readonly string[]): string {
+  let values = "";
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? "";
+    if (name.length === CONNECTION.length && name.toLowerCase() === CONNECTION)
+      values += values === "" ? (rawHeaders[index + 1] ?? "") : `,${rawHeaders[index + 1] ?? ""}`;
+  }
+  return values;
 }
 
 /** Only the ingress knows how the client saw the instance, and which one it asked for is no matter of the guest's. */

@@ -50,18 +50,15 @@ export async function openIngress(options: IngressOptions): Promise<Ingress> {
   const inFlight = new Map<string, number>();
   let turn = 0;
 
-  const counted = (id: string): (() => void) => {
-    inFlight.set(id, (inFlight.get(id) ?? 0) + 1);
-    return () => {
-      const left = (inFlight.get(id) ?? 1) - 1;
-      if (left === 0) inFlight.delete(id);
-      else inFlight.set(id, left);
-    };
+  const begun = (id: string): void => void inFlight.set(id, (inFlight.get(id) ?? 0) + 1);
+  const ended = (id: string): void => {
+    const left = (inFlight.get(id) ?? 1) - 1;
+    if (left === 0) inFlight.delete(id);
+    else inFlight.set(id, left);
   };
 
   const serve = async (request: http.IncomingMessage, response: http.ServerResponse): Promise<void> => {
     const requestId = requestIdFromHeader(headerOf(request, REQUEST_ID_HEADER) ?? null, entropy);
-    response.setHeader(REQUEST_ID_HEADER, requestId);
     let fields: LogFields = { requestId };
     try {
       const host = request.headers.host ?? "";
@@ -77,19 +74,19 @@ export async function openIngress(options: IngressOptions): Promise<Ingress> {
       const instance = chooseInstance({ name: target.name, wantedId, targets, inFlight, turn: turn++ });
       const gatewayHost = wantedId === undefined ? undefined : headerOf(request, "x-forwarded-host");
       const view = clientView({ host, prefix: target.prefix, gatewayHost });
-      fields = { ...fields, name: target.name, instance: instance.id };
-      const release = counted(instance.id);
+      fields = { requestId, name: target.name, instance: instance.id };
+      begun(instance.id);
       try {
         await passOn({ request, response, pathWithQuery: target.pathWithQuery, view, instance, requestId });
       } finally {
-        release();
+        ended(instance.id);
       }
       log.debug("ingress", { ...fields, status: response.statusCode });
     } catch (error) {
       if (isFault(error)) logRefusal(log, error, fields);
       else log.error("ingress failed", fields, error);
       const internal = `Internal error: the log has it under request id ${requestId}`;
-      refuse(response, isFault(error) ? error : fault(Reason.INTERNAL, internal));
+      refuse(response, isFault(error) ? error : fault(Reason.INTERNAL, internal), requestId);
     } finally {
       drainRest(request);
     }
@@ -124,6 +121,8 @@ function chooseInstance(choice: {
   const { name, wantedId, targets } = choice;
   const running = targets.running(name);
   const candidates = wantedId === undefined ? running : running.filter(({ id }) => id === wantedId);
+  const [first] = candidates;
+  if (first !== undefined && candidates.length === 1) return first;
   const busy = (instance: IngressInstance): number => choice.inFlight.get(instance.id) ?? 0;
   const least = Math.min(...candidates.map(busy));
   const idlest = candidates.filter((instance) => busy(instance) === least);
