@@ -223,7 +223,7 @@ class ClientGone implements CallerSignal {
   abort(): void {
     if (this.aborted) return;
     this.aborted = true;
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of this.#listeners) listener();
   }
 }
 
