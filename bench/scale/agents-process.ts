@@ -1,21 +1,31 @@
 /**
- * Plays the agents of a whole fleet to a control plane in the parent process: writes each node's snapshot to standard output, as
- * frames of node number, length and message. A process of its own, so that making reports costs the measured one nothing.
+ * Plays the agents of a whole fleet to a control plane in the parent process: writes each node's snapshot to a file, as frames of
+ * node number, length and message. A process of its own, so that making reports costs the measured one nothing.
  */
-import { once } from "node:events";
-import { snapshotReports, streamedBytes } from "./node-reports.ts";
+import { closeSync, openSync, writeSync } from "node:fs";
+import type { ReportStatusRequest } from "../../src/gen/wasmatrix/v1/control_plane_pb.ts";
+import { reportOf, sequenceOf, snapshotReports, streamedBytes } from "./node-reports.ts";
+import { enveloped } from "./simulated-network.ts";
 import type { FleetShape } from "./fleet-shapes.ts";
 
 const { shape, recentFacts } = JSON.parse(process.argv[2] ?? "") as { readonly shape: FleetShape; readonly recentFacts: number };
+const file = openSync(process.argv[3] ?? "", "w");
 
-for (let node = 0; node < shape.nodes; node++) {
-  for (const report of snapshotReports(shape, node, recentFacts)) {
-    const bytes = streamedBytes(report);
-    const head = Buffer.alloc(8);
-    head.writeUInt32LE(node, 0);
-    head.writeUInt32LE(bytes.length, 4);
-    process.stdout.write(head);
-    if (!process.stdout.write(bytes)) await once(process.stdout, "drain");
-  }
+/** A heartbeat follows each snapshot, after as many others as come within a report interval. */
+const HEARTBEAT_AFTER_NODES = 1_000;
+
+for (let node = 0; node < shape.nodes + HEARTBEAT_AFTER_NODES; node++) {
+  const earlier = node - HEARTBEAT_AFTER_NODES;
+  if (node < shape.nodes) for (const report of snapshotReports(shape, node, recentFacts)) write(node, report);
+  if (earlier >= 0 && earlier < shape.nodes) write(earlier, reportOf(earlier, shape.instancesPerNode, sequenceOf(shape)));
 }
-process.stdout.end();
+closeSync(file);
+
+function write(node: number, report: ReportStatusRequest): void {
+  const bytes = enveloped(streamedBytes(report));
+  const head = Buffer.alloc(8);
+  head.writeUInt32LE(node, 0);
+  head.writeUInt32LE(bytes.length, 4);
+  writeSync(file, head);
+  writeSync(file, bytes);
+}

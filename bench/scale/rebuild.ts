@@ -1,10 +1,11 @@
 /** A cold control plane reads the snapshots of all agents by stream, and is asked what it then holds. */
-import { spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
 import { createClient, createRouterTransport, type Client } from "@connectrpc/connect";
 import { systemClock, systemEntropy } from "../../src/clock.ts";
-import { createControlPlane } from "../../src/cp/app.ts";
+import { createControlPlane, type ControlPlane } from "../../src/cp/app.ts";
 import { ControlPlaneService } from "../../src/gen/wasmatrix/v1/control_plane_pb.ts";
 import { silentLog } from "../../src/log.ts";
 import { costOf, peakRssBytes, type Cost } from "./cpu-time.ts";
@@ -27,6 +28,9 @@ const REPORT_INTERVAL_MS = 600_000;
 
 /** Rebuilds. */
 export async function rebuildFleet(shape: FleetShape, recentFacts: number): Promise<RebuiltFleet> {
+  const folder = mkdtempSync(join(tmpdir(), "wasmatrix-scale-"));
+  const path = join(folder, "reports");
+  execFileSync(process.execPath, [join(import.meta.dirname, "agents-process.ts"), JSON.stringify({ shape, recentFacts }), path]);
   const streams = new Map<number, (message: Uint8Array) => void>();
   const dial = (address: string): ReturnType<typeof transportTo> =>
     transportTo(address, async ({ signal, url }) => {
@@ -35,47 +39,51 @@ export async function rebuildFleet(shape: FleetShape, recentFacts: number): Prom
       streams.set(nodeFromAddress(address), send);
       return response;
     });
-  const controlPlane = createControlPlane({
-    clock: systemClock,
-    entropy: systemEntropy,
-    log: silentLog,
-    fetch: () => Promise.reject(new Error("there is no web here")),
-    dial,
-    reportIntervalMs: REPORT_INTERVAL_MS,
-    staticAgents: Array.from({ length: shape.nodes }, (_, node) => addressOf(node)),
-  });
-  const api = createClient(ControlPlaneService, createRouterTransport(controlPlane.routes));
-  const agents = spawn(process.execPath, [join(import.meta.dirname, "agents-process.ts"), JSON.stringify({ shape, recentFacts })], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  while (streams.size < shape.nodes) await new Promise((resolve) => setTimeout(resolve, 10));
+  let controlPlane: ControlPlane | undefined;
   const cost = await costOf(async () => {
-    for await (const { node, message } of frames(agents.stdout)) streams.get(node)?.(message);
-    const isWhole = async (): Promise<boolean> => (await controlPlane.fetch(new Request("http://bench/readyz"))).status === 200;
-    while (!(await isWhole())) await new Promise((resolve) => setTimeout(resolve, 50));
+    controlPlane = createControlPlane({
+      clock: systemClock,
+      entropy: systemEntropy,
+      log: silentLog,
+      fetch: () => Promise.reject(new Error("there is no web here")),
+      dial,
+      reportIntervalMs: REPORT_INTERVAL_MS,
+      staticAgents: Array.from({ length: shape.nodes }, (_, node) => addressOf(node)),
+    });
+    while (streams.size < shape.nodes) await pause(1);
+    for (const { node, message } of frames(path)) {
+      streams.get(node)?.(message);
+      // As bytes come from a network: now and then, and never faster than they are read.
+      await pause(0);
+    }
+    while ((await controlPlane.fetch(new Request("http://bench/readyz"))).status !== 200) await pause(20);
   });
+  rmSync(folder, { recursive: true });
+  if (controlPlane === undefined) throw new Error("there is no control plane");
+  const { routes, close } = controlPlane;
+  const api = createClient(ControlPlaneService, createRouterTransport(routes));
   return {
     api,
     cost,
     peakRssBytes: peakRssBytes(),
     send: (node, message) => streams.get(node)?.(message),
-    close: () => controlPlane.close(),
+    close,
   };
 }
 
-async function* frames(source: Readable): AsyncGenerator<{ readonly node: number; readonly message: Uint8Array }> {
-  let held: Buffer = Buffer.alloc(0);
-  for await (const chunk of source) {
-    held = held.length === 0 ? (chunk as Buffer) : Buffer.concat([held, chunk as Buffer]);
-    let at = 0;
-    while (held.length - at >= 8) {
-      const end = at + 8 + held.readUInt32LE(at + 4);
-      if (held.length < end) break;
-      yield { node: held.readUInt32LE(at), message: held.subarray(at + 8, end) };
-      at = end;
-    }
-    held = held.subarray(at);
+function* frames(path: string): Generator<{ readonly node: number; readonly message: Uint8Array }> {
+  const file = openSync(path, "r");
+  const head = Buffer.alloc(8);
+  while (readSync(file, head) === head.length) {
+    const message = new Uint8Array(head.readUInt32LE(4));
+    readSync(file, message);
+    yield { node: head.readUInt32LE(0), message };
   }
+  closeSync(file);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms)));
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {

@@ -49,7 +49,7 @@ export function answerBy(routes: (router: ConnectRouter) => void): Answer {
   };
 }
 
-/** The answer that a stream of messages is; it stays open. Returns what sends a message. */
+/** The answer that a stream of messages is; it stays open. Returns what sends a message, enveloped. */
 export function openStream(signal: AbortSignal | undefined): { readonly response: UniversalClientResponse; readonly send: (message: Uint8Array) => void } {
   const waiting: Uint8Array[] = [];
   let wake = (): void => undefined;
@@ -70,14 +70,14 @@ export function openStream(signal: AbortSignal | undefined): { readonly response
       trailer: new Headers(),
     },
     send(message) {
-      waiting.push(enveloped(message));
+      waiting.push(message);
       wake();
     },
   };
 }
 
 /** A message with the head that streams have: no flags, and its length. */
-function enveloped(message: Uint8Array): Uint8Array {
+export function enveloped(message: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(5 + message.length);
   new DataView(bytes.buffer).setUint32(1, message.length);
   bytes.set(message, 5);

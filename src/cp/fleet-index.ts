@@ -1,12 +1,9 @@
 /** Where instances are found, kept up to date at the cost of each change: by id, by name, by label, by state, and in the order of their ids. */
 import type { InstanceState } from "../gen/wasmatrix/v1/instance_pb.ts";
-import { labelText, type HeldInstance } from "./fold/held-instance.ts";
+import type { HeldInstance } from "./fold/held-instance.ts";
 import type { LedgerChange } from "./fold/ledger.ts";
 import { hasEnded } from "./instance-life.ts";
 import { createSortedList } from "./sorted-list.ts";
-
-/** An instance, and the node that reports it. */
-export type Holding = { readonly instance: HeldInstance; readonly nodeId: string };
 
 /** See the top of the file. */
 export interface FleetIndex {
@@ -14,29 +11,34 @@ export interface FleetIndex {
   apply(nodeId: string, changes: readonly LedgerChange<HeldInstance>[]): void;
   /** The nodes that hold an id: one, unless a key was placed twice. */
   nodeIdsOf(id: string): Iterable<string>;
+  isDoubled(id: string): boolean;
   /** Ids that several nodes hold. */
   doubledIds(): Iterable<string>;
   /** All ids after this one, ascending. */
   idsAfter(id: string): Iterable<string>;
-  named(name: string): Holdings;
-  labelled(key: string, value: string): Holdings;
+  named(name: string): Found;
+  labelled(key: string, value: string): Found;
   /** How many live instances of a name each node has; nodes without one are left out. */
   liveNamed(name: string): ReadonlyMap<string, number>;
   /** How many instances of a node are in each state. */
   statesAt(nodeId: string): ReadonlyMap<InstanceState, number>;
 }
 
-/** Some instances, in no order. */
-export type Holdings = Iterable<Holding> & { readonly size: number };
+/** Some instances, in no order; one that several nodes hold is there for each of them. */
+export type Found = Iterable<HeldInstance> & { readonly size: number };
 
-/** Makes an index of nothing. */
-export function createFleetIndex(): FleetIndex {
+/** Smaller groups are counted when they are asked for. */
+const LARGE_GROUP = 64;
+
+/** Makes an index of nothing. `all` answers all instances that were applied. */
+export function createFleetIndex(all: () => Iterable<HeldInstance>): FleetIndex {
   /** One node id, or several. */
   const byId = new Map<string, string | Set<string>>();
   const doubled = new Set<string>();
   const ids = createSortedList<string>((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-  const byName = new Map<string, Group>();
-  const byLabel = new Map<string, Group>();
+  const byName: Groups = new Map();
+  /** Undefined until somebody asks for a label: it is as large as all others together. */
+  let byLabel: Map<string, Groups> | undefined;
   /** Only of large groups that somebody has asked for. */
   const liveByName = new Map<string, Map<string, number>>();
   const states = new Map<string, Map<InstanceState, number>>();
@@ -54,63 +56,70 @@ export function createFleetIndex(): FleetIndex {
   const deleteId = (id: string, nodeId: string): void => {
     const held = byId.get(id);
     if (held === undefined) return;
-    if (typeof held !== "string") {
-      held.delete(nodeId);
-      const [last] = held;
-      if (held.size > 1 || last === undefined) return;
-      byId.set(id, last);
-      doubled.delete(id);
+    if (typeof held === "string") {
+      byId.delete(id);
+      ids.delete(id);
       return;
     }
-    byId.delete(id);
-    ids.delete(id);
+    held.delete(nodeId);
+    const [last] = held;
+    if (held.size > 1 || last === undefined) return;
+    byId.set(id, last);
+    doubled.delete(id);
   };
-  const count = (nodeId: string, { before, after }: LedgerChange<HeldInstance>): void => {
-    const counts = states.get(nodeId) ?? new Map<InstanceState, number>();
-    states.set(nodeId, counts);
-    if (before) bump(counts, before.state, -1);
-    if (after) bump(counts, after.state, 1);
-    if (counts.size === 0) states.delete(nodeId);
+  const add = (nodeId: string, instance: HeldInstance): void => {
+    bump(countsIn(states, nodeId), instance.state, 1);
+    if (instance.name !== "") join(byName, instance.name, instance);
+    countLive(instance, 1);
+    if (byLabel) label(byLabel, instance);
   };
-  const countLive = (instance: HeldInstance | undefined, nodeId: string, by: number): void => {
-    const counts = instance && !hasEnded(instance) ? liveByName.get(instance.name) : undefined;
-    if (counts) bump(counts, nodeId, by);
+  const label = (labels: Map<string, Groups>, instance: HeldInstance): void => {
+    instance.forLabels((key, value) => join(groupsIn(labels, key), value, instance));
   };
-  const regroup = (nodeId: string, { before, after }: LedgerChange<HeldInstance>): void => {
-    if (before && before.name !== "") {
-      leave(byName, before.name, before);
-      if (!byName.has(before.name)) liveByName.delete(before.name);
-    }
-    if (after && after.name !== "") join(byName, after.name, after, nodeId);
-    for (const label of before?.labels() ?? []) leave(byLabel, label, before);
-    for (const label of after?.labels() ?? []) join(byLabel, label, after, nodeId);
+  const unlabel = (labels: Map<string, Groups>, instance: HeldInstance): void => {
+    instance.forLabels((key, value) => leave(groupsIn(labels, key), value, instance));
+  };
+  const remove = (nodeId: string, instance: HeldInstance): void => {
+    bump(countsIn(states, nodeId), instance.state, -1);
+    countLive(instance, -1);
+    if (instance.name !== "" && leave(byName, instance.name, instance)) liveByName.delete(instance.name);
+    if (byLabel) unlabel(byLabel, instance);
+  };
+  const countLive = (instance: HeldInstance, by: number): void => {
+    const counts = hasEnded(instance) ? undefined : liveByName.get(instance.name);
+    if (counts) bump(counts, instance.nodeId, by);
   };
 
   return {
     apply(nodeId, changes) {
-      for (const change of changes) {
-        if (!change.before) addId(change.id, nodeId);
-        if (!change.after) deleteId(change.id, nodeId);
-        count(nodeId, change);
-        countLive(change.before, nodeId, -1);
-        countLive(change.after, nodeId, 1);
-        regroup(nodeId, change);
+      for (const { id, before, after } of changes) {
+        if (before) remove(nodeId, before);
+        else addId(id, nodeId);
+        if (after) add(nodeId, after);
+        else deleteId(id, nodeId);
       }
     },
     nodeIdsOf(id) {
       const held = byId.get(id);
       return held === undefined ? [] : typeof held === "string" ? [held] : held;
     },
+    isDoubled: (id) => doubled.has(id),
     doubledIds: () => doubled,
     idsAfter: (id) => ids.from((each) => each <= id),
-    named: (name) => holdingsOf(byName.get(name)),
-    labelled: (key, value) => holdingsOf(byLabel.get(labelText(key, value))),
+    named: (name) => foundIn(byName.get(name)),
+    labelled(key, value) {
+      if (byLabel === undefined) {
+        byLabel = new Map();
+        for (const instance of all()) label(byLabel, instance);
+      }
+      return foundIn(byLabel.get(key)?.get(value));
+    },
     liveNamed(name) {
       const known = liveByName.get(name);
       if (known) return known;
-      const group = holdingsOf(byName.get(name));
+      const group = foundIn(byName.get(name));
       const counts = new Map<string, number>();
-      for (const { instance, nodeId } of group) if (!hasEnded(instance)) bump(counts, nodeId, 1);
+      for (const instance of group) if (!hasEnded(instance)) bump(counts, instance.nodeId, 1);
       if (group.size >= LARGE_GROUP) liveByName.set(name, counts);
       return counts;
     },
@@ -118,36 +127,40 @@ export function createFleetIndex(): FleetIndex {
   };
 }
 
-/** Smaller groups are counted when they are asked for. */
-const LARGE_GROUP = 64;
+/** The instances of one name or label: often one, so that one needs no set. */
+type Groups = Map<string, HeldInstance | Set<HeldInstance>>;
 
-/** The instances of one name or label: mostly one, so that one needs no map. */
-type Group = Holding | Map<HeldInstance, string>;
-
-function join(groups: Map<string, Group>, key: string, instance: HeldInstance | undefined, nodeId: string): void {
-  if (instance === undefined) return;
+function join(groups: Groups, key: string, instance: HeldInstance): void {
   const group = groups.get(key);
-  if (group === undefined) groups.set(key, { instance, nodeId });
-  else if (group instanceof Map) group.set(instance, nodeId);
-  else groups.set(key, new Map([[group.instance, group.nodeId], [instance, nodeId]]));
+  if (group === undefined) groups.set(key, instance);
+  else if (group instanceof Set) group.add(instance);
+  else groups.set(key, new Set([group, instance]));
 }
 
-function leave(groups: Map<string, Group>, key: string, instance: HeldInstance | undefined): void {
+/** Whether nobody is left in the group. */
+function leave(groups: Groups, key: string, instance: HeldInstance): boolean {
   const group = groups.get(key);
-  if (instance === undefined || group === undefined) return;
-  if (group instanceof Map) group.delete(instance);
-  if (group instanceof Map ? group.size === 0 : group.instance === instance) groups.delete(key);
+  if (group instanceof Set) group.delete(instance);
+  const isEmpty = group instanceof Set ? group.size === 0 : group === instance;
+  if (isEmpty) groups.delete(key);
+  return isEmpty;
 }
 
-function holdingsOf(group: Group | undefined): Holdings {
-  if (group === undefined) return Object.assign<Holding[], { size: number }>([], { size: 0 });
-  if (!(group instanceof Map)) return Object.assign([group], { size: 1 });
-  return {
-    size: group.size,
-    *[Symbol.iterator]() {
-      for (const [instance, nodeId] of group) yield { instance, nodeId };
-    },
-  };
+function foundIn(group: HeldInstance | Set<HeldInstance> | undefined): Found {
+  if (group instanceof Set) return group;
+  return new Set(group === undefined ? [] : [group]);
+}
+
+function groupsIn(byKey: Map<string, Groups>, key: string): Groups {
+  const groups = byKey.get(key) ?? new Map();
+  byKey.set(key, groups);
+  return groups;
+}
+
+function countsIn(states: Map<string, Map<InstanceState, number>>, nodeId: string): Map<InstanceState, number> {
+  const counts = states.get(nodeId) ?? new Map<InstanceState, number>();
+  states.set(nodeId, counts);
+  return counts;
 }
 
 /** Entries of 0 are left out. */

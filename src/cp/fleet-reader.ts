@@ -1,7 +1,6 @@
 /** Reads the fleet as it is to be answered now. */
 import type { Clock } from "../clock.ts";
 import type { Instance } from "../gen/wasmatrix/v1/instance_pb.ts";
-import type { Holding } from "./fleet-index.ts";
 import type { Fleet } from "./fleet.ts";
 import { isHeard, isRebuilding, viewInstance, viewInstances, type HeldNode, type SilencePolicy } from "./fleet-view.ts";
 import type { HeldInstance } from "./fold/held-instance.ts";
@@ -18,10 +17,10 @@ export interface FleetReader {
   byId(id: string): Instance | undefined;
   /** The instance meant by an id, prefix or name; see `selectInstance`. */
   find(selector: string, doing: string): Instance;
-  /** Where the instance of an id is held; of several nodes the one that tells most. */
-  holding(id: string): Holding | undefined;
-  /** A holding as it is answered now. */
-  view(holding: Holding): Instance | undefined;
+  /** The instance of an id; of several nodes that hold it the one that tells most counts. */
+  held(id: string): HeldInstance | undefined;
+  /** How it is answered now. */
+  view(held: HeldInstance): Instance;
   /** Nodes whose first whole snapshot is awaited. */
   rebuildingNodes(): readonly HeldNode[];
   /** Whether answers may be incomplete: a node is rebuilding, or this control plane is new and has heard of none yet. */
@@ -49,40 +48,39 @@ export function createFleetReader(deps: FleetReaderDeps): FleetReader {
       if (node) yield* viewInstances(node, moment, silence);
     }
   }
-  function holding(id: string): Holding | undefined {
-    let found: Holding | undefined;
-    for (const { nodeId, fold } of fleet.nodesWithInstance(id)) {
+  function held(id: string): HeldInstance | undefined {
+    let found: HeldInstance | undefined;
+    for (const { fold } of fleet.nodesWithInstance(id)) {
       const instance = ledgerValue(fold.instances, id);
-      if (instance && (!found || isMoreTelling(instance, found.instance))) found = { instance, nodeId };
+      if (instance && (!found || isMoreTelling(instance, found))) found = instance;
     }
     return found;
   }
-  function view({ instance, nodeId }: Holding): Instance | undefined {
-    const node = fleet.node(nodeId);
-    return node && viewInstance(node, instance, isHeard(node, steadyMs(), silence));
+  function view(instance: HeldInstance): Instance {
+    const node = fleet.node(instance.nodeId);
+    if (node === undefined) throw new Error(`instance "${instance.id}" is held of a node that is not known`);
+    return viewInstance(node, instance, isHeard(node, steadyMs(), silence));
   }
   function byId(id: string): Instance | undefined {
-    const found = holding(id);
+    const found = held(id);
     return found && view(found);
   }
   /** Those whose name or beginning of an id is meant. */
   function* selectable(selector: string): Generator<HeldInstance> {
     const seen = new Set<string>();
-    for (const { instance } of fleet.index.named(selector)) {
-      const most = seen.has(instance.id) ? undefined : holding(instance.id)?.instance;
-      seen.add(instance.id);
+    for (const { id } of fleet.index.named(selector)) {
+      const most = seen.has(id) ? undefined : held(id);
+      seen.add(id);
       if (most) yield most;
     }
     for (const id of fleet.index.idsAfter(selector)) {
       if (!id.startsWith(selector)) return;
-      const most = seen.has(id) ? undefined : holding(id)?.instance;
+      const most = seen.has(id) ? undefined : held(id);
       if (most) yield most;
     }
   }
   function find(selector: string, doing: string): Instance {
-    const found = byId(selector) ?? byId(selectInstance(selectable(selector), selector, doing).id);
-    if (found) return found;
-    throw new Error(`instance "${selector}" is in the index of the fleet and nowhere else`);
+    return byId(selector) ?? view(selectInstance(selectable(selector), selector, doing));
   }
   function rebuildingNodes(): readonly HeldNode[] {
     return [...fleet.unfinishedNodes()].filter((node) => isRebuilding(node, steadyMs(), silence));
@@ -90,10 +88,10 @@ export function createFleetReader(deps: FleetReaderDeps): FleetReader {
 
   return {
     instances,
-    named: (name) => [...fleet.index.named(name)].flatMap((each) => view(each) ?? []),
+    named: (name) => [...fleet.index.named(name)].map(view),
     byId,
     find,
-    holding,
+    held,
     view,
     rebuildingNodes,
     isRebuilding() {

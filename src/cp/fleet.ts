@@ -6,7 +6,7 @@ import { createFleetIndex, type FleetIndex } from "./fleet-index.ts";
 import { foldReport, needsSnapshot, reportedSequence, type NodeFold, type NodeReport } from "./fold.ts";
 import type { HeldFact } from "./fold/held-fact.ts";
 import type { HeldInstance } from "./fold/held-instance.ts";
-import { ledgerIds, ledgerValue, type LedgerChange } from "./fold/ledger.ts";
+import { ledgerIds, ledgerValue, ledgerValues, type LedgerChange } from "./fold/ledger.ts";
 import { isHeard, type HeldNode, type SilencePolicy } from "./fleet-view.ts";
 
 /** Bounds of what a control plane holds. */
@@ -78,7 +78,9 @@ export function createFleet(deps: FleetDeps): Fleet {
   const { limits } = deps;
   const held = new Map<string, HeldNode>();
   const unfinished = new Map<string, HeldNode>();
-  const index = createFleetIndex();
+  const index = createFleetIndex(function* () {
+    for (const { fold } of held.values()) yield* ledgerValues(fold.instances);
+  });
   const listeners = new Set<(change: FleetChange) => void>();
   const forgottenListeners = new Set<(node: HeldNode) => void>();
 

@@ -7,7 +7,7 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { NodeInfoSchema, type Load, type NodeInfo, type Provider } from "../gen/wasmatrix/v1/node_pb.ts";
 import { FactKind, type Witness } from "../gen/wasmatrix/v1/fact_pb.ts";
-import type { HeldFact } from "./fold/held-fact.ts";
+import { packedTogether, type HeldFact } from "./fold/held-fact.ts";
 import type { HeldInstance } from "./fold/held-instance.ts";
 import {
   bounded,
@@ -86,20 +86,22 @@ export type Folded = {
 };
 
 /** Folds one report into what is held of its node (undefined: nothing yet). */
-export function foldReport(held: NodeFold | undefined, report: NodeReport, limits: FoldLimits): Folded {
+export function foldReport(held: NodeFold | undefined, received: NodeReport, limits: FoldLimits): Folded {
+  // Of the facts that come along with a snapshot few are kept, otherwise most.
+  const report = received.snapshot ? received : { ...received, facts: packedTogether(received.facts) };
   const { facts, news } = rememberFacts(held?.facts ?? [], report.facts, limits.factsMax);
   if (held && report.epoch < held.epoch) return { node: { ...held, facts }, news, instances: [], witnesses: [] };
   const life = held?.epoch === report.epoch ? held : newLife(report);
   const { node, isAnew } = foldInLife(life, report, limits);
   const touched = <T>(before: Ledger<T> | undefined, after: Ledger<T>, ids: Iterable<string>): Iterable<string> =>
     isAnew || held !== life ? new Set([...(before ? ledgerIds(before) : []), ...ledgerIds(after)]) : ids;
-  const instanceIds = touched(held?.instances, node.instances, instanceChanges(report.facts).keys());
-  const witnessIds = touched(held?.witnesses, node.witnesses, witnessChanges(report.facts).keys());
+  const instanceIds = new Set(report.facts.flatMap(({ instance }) => instance?.id ?? []));
+  const witnessIds = new Set(report.facts.flatMap(({ witness }) => witness?.instanceId ?? []));
   return {
     node: { ...node, facts },
     news,
-    instances: ledgerChanges(held?.instances, node.instances, instanceIds),
-    witnesses: ledgerChanges(held?.witnesses, node.witnesses, witnessIds),
+    instances: ledgerChanges(held?.instances, node.instances, touched(held?.instances, node.instances, instanceIds)),
+    witnesses: ledgerChanges(held?.witnesses, node.witnesses, touched(held?.witnesses, node.witnesses, witnessIds)),
   };
 }
 
@@ -227,6 +229,7 @@ function announcementOf(report: NodeReport): Announcement {
 
 /** The one that knows of more facts; of two that know of as many the one sent later. */
 function newerAnnouncement(a: Announcement, b: Announcement): Announcement {
+  if (a.info === b.info) return a;
   if (a.sequence !== b.sequence) return a.sequence > b.sequence ? a : b;
   if (a.sentNs !== b.sentNs) return a.sentNs > b.sentNs ? a : b;
   // Sent in the same instant: any fixed choice will do, as long as every replica makes the same.

@@ -71,6 +71,7 @@ export function createReportStreams(deps: ReportStreamsDeps): ReportStreams {
       if (report?.info === undefined) continue;
       const isPage = report.snapshot !== undefined && report.snapshot.page + 1 < report.snapshot.pageCount;
       const outcome = deps.take(report);
+      letGo(report);
       mine.nodeId = report.info.nodeId;
       // Amid the pages of a snapshot it is right that something is missing.
       if (outcome.kind === "need-snapshot" && !isPage) {
@@ -122,6 +123,12 @@ export function createReportStreams(deps: ReportStreamsDeps): ReportStreams {
       followed.clear();
     },
   };
+}
+
+/** A stream keeps its last message until the next one comes: without what was taken from it. */
+function letGo(report: PackedReport): void {
+  report.facts = [];
+  delete report.snapshot;
 }
 
 async function* watch(

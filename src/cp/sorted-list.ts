@@ -20,7 +20,7 @@ const MANY_SHARE = 0.1;
 export function createSortedList<T>(compare: (a: T, b: T) => number): SortedList<T> {
   let pieces: T[][] = [];
   let size = 0;
-  const waiting = new Set<T>();
+  let waiting: T[] = [];
 
   const pieceOf = (isBefore: (item: T) => boolean): number =>
     lowest(pieces.length, (index) => {
@@ -40,7 +40,8 @@ export function createSortedList<T>(compare: (a: T, b: T) => number): SortedList
     if (piece.length > PIECE_MAX) pieces.splice(Math.max(at, 0), 1, piece.slice(0, PIECE_MAX / 2), piece.slice(PIECE_MAX / 2));
   };
   const takeIn = (): void => {
-    if (waiting.size > PIECE_MAX && waiting.size > size * MANY_SHARE) {
+    if (waiting.length === 0) return;
+    if (waiting.length > PIECE_MAX && waiting.length > size * MANY_SHARE) {
       const all = [...pieces.flat(), ...waiting].sort(compare);
       const each = all.filter((item, index) => index === 0 || compare(all[index - 1] ?? item, item) !== 0);
       size = each.length;
@@ -50,7 +51,7 @@ export function createSortedList<T>(compare: (a: T, b: T) => number): SortedList
     } else {
       for (const item of waiting) insert(item);
     }
-    waiting.clear();
+    waiting = [];
   };
 
   return {
@@ -58,9 +59,9 @@ export function createSortedList<T>(compare: (a: T, b: T) => number): SortedList
       takeIn();
       return size;
     },
-    add: (item) => void waiting.add(item),
+    add: (item) => void waiting.push(item),
     delete(item) {
-      if (waiting.delete(item)) return;
+      takeIn();
       const isBefore = (each: T): boolean => compare(each, item) < 0;
       const at = pieceOf(isBefore);
       const piece = pieces[at];

@@ -83,7 +83,7 @@ export function nodeReportFromPacked(packed: PackedReport): NodeReport {
     throw fault(Reason.INVALID_REQUEST, `Cannot take report of node "${info.nodeId}": ${what}`, { subject: field });
   };
   const facts = packed.facts.map((bytes, index): HeldFact => {
-    const fact = factFromBytes(bytes, packed.snapshot !== undefined);
+    const fact = factFromBytes(bytes);
     if (fact === undefined) return refuse(`fact ${index} cannot be read`, `facts[${index}]`);
     if (fact.nodeId !== info.nodeId) refuse(`fact ${index} is of node "${fact.nodeId}"`, `facts[${index}].node_id`);
     if (fact.epoch !== epoch) refuse(`fact ${index} is of another epoch`, `facts[${index}].epoch`);
@@ -91,33 +91,26 @@ export function nodeReportFromPacked(packed: PackedReport): NodeReport {
       refuse(`fact ${index} is out of sequence`, `facts[${index}].sequence`);
     return fact;
   });
-  const snapshot = packed.snapshot && pageFromPacked(packed.snapshot, () => refuse("an instance cannot be read", "snapshot.instances"));
+  const snapshot = packed.snapshot && pageFromPacked(info.nodeId, packed.snapshot, () => refuse("an instance cannot be read", "snapshot.instances"));
   if (snapshot && snapshot.page >= snapshot.pageCount)
     refuse("the snapshot's page lies beyond its last", "snapshot.page");
   return { info, epoch, afterSequence, facts, snapshot, load, leaving, sentNs: nanoseconds(sendTime) };
 }
 
-/** Of the facts that come along with a snapshot few are kept, so they need no memory of their own yet. */
-function factFromBytes(bytes: Uint8Array, amongMany: boolean): HeldFact | undefined {
+function factFromBytes(bytes: Uint8Array): HeldFact | undefined {
   try {
-    return heldFactFromBytes(amongMany ? bytes : bytes.slice());
+    return heldFactFromBytes(bytes);
   } catch {
     // Lost: what exactly is wrong with the bytes. The agent is told which fact it was.
     return undefined;
   }
 }
 
-/** The page's instances lie in one piece of memory, without the facts and names around them. */
-function pageFromPacked(packed: PackedSnapshot, refuse: () => never): SnapshotPage {
+function pageFromPacked(nodeId: string, packed: PackedSnapshot, refuse: () => never): SnapshotPage {
   const { sequence, page, pageCount, providers, witnesses } = packed;
-  const bytes = new Uint8Array(packed.instances.reduce((sum, each) => sum + each.length, 0));
-  let end = 0;
-  const instances = packed.instances.map((each): HeldInstance => {
-    const from = end;
-    bytes.set(each, from);
-    end += each.length;
+  const instances = inOnePiece(packed.instances).map(({ bytes, from, to }): HeldInstance => {
     try {
-      return heldInstanceFromBytes(bytes, from, end);
+      return heldInstanceFromBytes(nodeId, bytes, from, to);
     } catch {
       // Lost: what exactly is wrong with the bytes.
       return refuse();
@@ -125,6 +118,29 @@ function pageFromPacked(packed: PackedSnapshot, refuse: () => never): SnapshotPa
   });
   return { sequence, page, pageCount, instances, providers, witnesses };
 }
+
+/** Where the parts of a message lie; in a piece of memory of their own if too much else lies around them, which they would keep. */
+function inOnePiece(
+  parts: readonly Uint8Array[],
+): readonly { readonly bytes: Uint8Array; readonly from: number; readonly to: number }[] {
+  const sizeBytes = parts.reduce((sum, each) => sum + each.length, 0);
+  const buffer = parts[0]?.buffer;
+  if (buffer && buffer.byteLength < sizeBytes * KEPT_AROUND && parts.every((each) => each.buffer === buffer)) {
+    const bytes = new Uint8Array(buffer);
+    return parts.map(({ byteOffset, length }) => ({ bytes, from: byteOffset, to: byteOffset + length }));
+  }
+  const bytes = new Uint8Array(sizeBytes);
+  let end = 0;
+  return parts.map((part) => {
+    const from = end;
+    bytes.set(part, from);
+    end += part.length;
+    return { bytes, from, to: end };
+  });
+}
+
+/** A piece of memory may be this much larger than what it is kept for. */
+const KEPT_AROUND = 1.5;
 
 function nanoseconds(time: Timestamp | undefined): bigint {
   return time ? time.seconds * 1_000_000_000n + BigInt(time.nanos) : 0n;

@@ -54,6 +54,7 @@ export function nodeInfoOf(
       | "protocolVersion"
       | "sharedFolders"
       | "sharedEnvNames"
+      | "cordoned"
     >
   > & { instancesMax?: number; memoryMaxBytes?: bigint } = {},
 ): NodeInfo {

@@ -1,44 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { placeInstance, type PlacementNode, type PlacementRequest } from "../../src/cp/placement.ts";
+import { judgeNodes, placeInstance, type PlacementNode, type PlacementRequest } from "../../src/cp/placement.ts";
 import { isFault, Reason, type Fault } from "../../src/fault.ts";
 import { GuestKind } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
 import { NodeState } from "../../src/gen/wasmatrix/v1/node_pb.ts";
-import { nodeInfoOf } from "./node-history.ts";
-
-const DIGEST = `sha256:${"0".repeat(64)}`;
-const MEBIBYTE = 1024 ** 2;
-
-function nodeOf(
-  nodeId: string,
-  fields: Partial<Omit<PlacementNode, "info">> & Parameters<typeof nodeInfoOf>[0] = {},
-): PlacementNode {
-  const {
-    state = NodeState.AVAILABLE,
-    rebuilding = false,
-    instances = 0,
-    memoryBytes = 0,
-    sameName = 0,
-    providers = [],
-    ...info
-  } = fields;
-  return { info: nodeInfoOf({ nodeId, ...info }), state, rebuilding, instances, memoryBytes, sameName, providers };
-}
-
-function requestOf(fields: Partial<PlacementRequest> = {}): PlacementRequest {
-  return {
-    instanceId: "a1",
-    nodeId: "",
-    labels: {},
-    kinds: [],
-    memoryBytes: 64 * MEBIBYTE,
-    moduleDigest: DIGEST,
-    protocolVersion: 0,
-    providers: [],
-    unsharedCount: () => 0,
-    ...fields,
-  };
-}
+import { DIGEST, MEBIBYTE, nodeOf, requestOf } from "./placement-fixtures.ts";
 
 function refusal(nodes: readonly PlacementNode[], request: PlacementRequest): Fault {
   try {
@@ -175,5 +141,52 @@ describe("when no node fits", () => {
   it("says so when nobody has reported, and when a node cannot be dialled", () => {
     expect(refusal([], requestOf()).message).toContain("no node has reported yet");
     expect(refusal([nodeOf("a", { address: "" })], requestOf()).message).toContain("1 cannot be dialled");
+  });
+});
+
+describe("what is made of each node", () => {
+  it("puts those that fit first, in the order in which they would be asked, with what they cost", () => {
+    const nodes = [
+      nodeOf("busy", { instances: 50 }),
+      nodeOf("crowded", { sameName: 2, instances: 10 }),
+      nodeOf("idle", { moduleDigests: [DIGEST] }),
+      nodeOf("cordoned", { cordoned: true }),
+      nodeOf("lost", { state: NodeState.LOST, labels: { zone: "us" } }),
+    ];
+    const request = requestOf({});
+    const verdicts = judgeNodes(nodes, request);
+    expect(verdicts.filter(({ failed }) => failed.length === 0).map(({ nodeId }) => nodeId)).toEqual(
+      placeInstance(nodes, request),
+    );
+    expect(verdicts[0]).toEqual({ nodeId: "idle", failed: [], loadCost: 0, moduleCost: 0, spreadCost: 0 });
+    expect(verdicts.find(({ nodeId }) => nodeId === "crowded")).toMatchObject({
+      loadCost: 0.1,
+      moduleCost: 0.1,
+      spreadCost: 0.3,
+    });
+    expect(verdicts.find(({ nodeId }) => nodeId === "cordoned")).toMatchObject({ failed: ["cordoned"], loadCost: 0 });
+    expect(judgeNodes(nodes, requestOf({ labels: { zone: "eu" } })).at(-1)).toMatchObject({
+      failed: expect.arrayContaining(["not available", "without the labels zone=eu"]),
+    });
+  });
+
+  it("agrees with placement on any fleet", () => {
+    const node = fc.record({
+      nodeId: fc.stringMatching(/^[a-z]{1,3}$/),
+      instances: fc.nat(110),
+      sameName: fc.nat(3),
+      rebuilding: fc.boolean(),
+      cordoned: fc.boolean(),
+      state: fc.constantFrom(NodeState.AVAILABLE, NodeState.AVAILABLE, NodeState.SUSPECT),
+    });
+    fc.assert(
+      fc.property(fc.uniqueArray(node, { selector: ({ nodeId }) => nodeId, maxLength: 8 }), (fields) => {
+        const nodes = fields.map(({ nodeId, ...rest }) => nodeOf(nodeId, rest));
+        const fitting = judgeNodes(nodes, requestOf()).filter(({ failed }) => failed.length === 0);
+        if (fitting.length === 0) expect(() => placeInstance(nodes, requestOf())).toThrow();
+        else expect(placeInstance(nodes, requestOf())[0]).toBe(fitting[0]?.nodeId);
+      }),
+      { numRuns: 500 },
+    );
   });
 });

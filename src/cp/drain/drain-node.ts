@@ -65,16 +65,18 @@ export async function* drainNode(deps: DrainDeps, order: DrainOrder): AsyncGener
   const done: Extract<DrainStep, { kind: "outcome" }>[] = [];
   let underWay = 0;
   let wake = (): void => {};
+  const move = async (instance: Instance): Promise<void> => {
+    underWay += 1;
+    const outcome = await deps.move(instance);
+    underWay -= 1;
+    done.push({ kind: "outcome", instance, outcome });
+    wake();
+  };
   for (;;) {
     while (underWay < MOVES_AT_ONCE && !signal.aborted && deps.clock.steadyMs() < untilMs) {
       const instance = waiting.shift();
       if (instance === undefined) break;
-      underWay += 1;
-      void deps.move(instance).then((outcome) => {
-        underWay -= 1;
-        done.push({ kind: "outcome", instance, outcome });
-        wake();
-      });
+      void move(instance);
     }
     const next = done.shift();
     if (next !== undefined) yield counted(next);

@@ -3,7 +3,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FactSchema, WitnessSchema, type Fact, type Witness } from "../../gen/wasmatrix/v1/fact_pb.ts";
 import { ProviderSchema, type Provider } from "../../gen/wasmatrix/v1/node_pb.ts";
 import { heldInstanceFromBytes, type HeldInstance } from "./held-instance.ts";
-import { openEnum, scanWire, timeMsIn } from "./wire-scan.ts";
+import { openEnum, timeMsIn, WireScan } from "./wire-scan.ts";
 
 /** See the top of the file. Immutable. */
 export interface HeldFact extends Readonly<Pick<Fact, "nodeId" | "epoch" | "sequence" | "kind">> {
@@ -16,13 +16,28 @@ export interface HeldFact extends Readonly<Pick<Fact, "nodeId" | "epoch" | "sequ
   readonly sizeBytes: number;
   /** Taken apart at each call. */
   whole(): Fact;
-  /** The same without the bytes around it, which it would keep in memory otherwise. */
-  alone(): HeldFact;
+  /** Length of the memory that it lies in, and keeps. */
+  readonly memoryBytes: number;
+  /** Copies its bytes to `offset` of other ones, and answers the fact that lies there. */
+  copyTo(bytes: Uint8Array, offset: number): HeldFact;
 }
 
 /** Reads a fact; the bytes must not change any more. Throws `RangeError` for what is no fact. */
 export function heldFactFromBytes(bytes: Uint8Array): HeldFact {
   return new BytesFact(bytes);
+}
+
+/** The same facts in one piece of memory of their own: those around them, and what else came along, need not be kept for them. */
+export function packedTogether(facts: readonly HeldFact[]): readonly HeldFact[] {
+  const sizeBytes = facts.reduce((sum, fact) => sum + fact.sizeBytes, 0);
+  if (facts.every((fact) => fact.memoryBytes <= sizeBytes)) return facts;
+  const bytes = new Uint8Array(sizeBytes);
+  let end = 0;
+  return facts.map((fact) => {
+    const from = end;
+    end += fact.sizeBytes;
+    return fact.copyTo(bytes, from);
+  });
 }
 
 /** Holds a fact that was taken apart already. */
@@ -46,17 +61,19 @@ class BytesFact implements HeldFact {
 
   constructor(bytes: Uint8Array) {
     let [nodeId, epoch, sequence, timeMs, kind] = ["", "", 0, 0, 0];
-    const scan = scanWire(bytes);
+    let [instanceFrom, instanceTo] = [0, 0];
+    const scan = new WireScan(bytes);
     for (let field = scan.next(); field !== 0; field = scan.next()) {
       if (field === FIELD.nodeId) nodeId = scan.text();
       else if (field === FIELD.epoch) epoch = scan.text();
-      else if (field === FIELD.sequence) sequence = scan.number();
-      else if (field === FIELD.kind) kind = scan.number();
+      else if (field === FIELD.sequence) sequence = scan.number;
+      else if (field === FIELD.kind) kind = scan.number;
       else if (field === FIELD.time) timeMs = timeMsIn(bytes, scan.from, scan.to);
-      else if (field === FIELD.instance) this.instance = heldInstanceFromBytes(bytes, scan.from, scan.to);
+      else if (field === FIELD.instance) [instanceFrom, instanceTo] = [scan.from, scan.to];
       else if (field === FIELD.provider) this.provider = fromBinary(ProviderSchema, bytes.subarray(scan.from, scan.to));
       else if (field === FIELD.witness) this.witness = fromBinary(WitnessSchema, bytes.subarray(scan.from, scan.to));
     }
+    if (instanceTo > 0) this.instance = heldInstanceFromBytes(nodeId, bytes, instanceFrom, instanceTo);
     this.nodeId = nodeId;
     this.epoch = epoch;
     this.sequence = BigInt(sequence);
@@ -67,6 +84,10 @@ class BytesFact implements HeldFact {
 
   get sizeBytes(): number {
     return this.#bytes.length;
+  }
+
+  get memoryBytes(): number {
+    return this.#bytes.buffer.byteLength;
   }
 
   whole(): Fact {
@@ -81,7 +102,8 @@ class BytesFact implements HeldFact {
     }
   }
 
-  alone(): HeldFact {
-    return this.#bytes.length === this.#bytes.buffer.byteLength ? this : new BytesFact(this.#bytes.slice());
+  copyTo(bytes: Uint8Array, offset: number): HeldFact {
+    bytes.set(this.#bytes, offset);
+    return new BytesFact(bytes.subarray(offset, offset + this.#bytes.length));
   }
 }

@@ -4,7 +4,7 @@
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { InstanceSchema, type Instance } from "../../gen/wasmatrix/v1/instance_pb.ts";
-import { openEnum, scanWire, timeMsIn } from "./wire-scan.ts";
+import { openEnum, timeMsIn, WireScan } from "./wire-scan.ts";
 
 /** See the top of the file. Immutable. */
 export interface HeldInstance
@@ -13,29 +13,21 @@ export interface HeldInstance
   whole(): Instance;
   /** When it was made, by its node's clock, in milliseconds since the Unix epoch; 0 if its node did not say. */
   readonly createdMs: number;
-  /** Its labels, each as `labelText` has it. Read anew at each call. */
-  labels(): readonly string[];
+  /** Calls `each` for each of its labels, which are read anew. */
+  forLabels(each: (key: string, value: string) => void): void;
   /** The same without the bytes around it, if they are many: it would keep them in memory. */
   alone(): HeldInstance;
 }
 
-/** Reads what lies from `from` to `to`; the bytes must not change any more. Throws `RangeError` for what is no instance. */
-export function heldInstanceFromBytes(
-  bytes: Uint8Array,
-  from: number = 0,
-  to: number = bytes.length,
-): HeldInstance {
-  return new BytesInstance(bytes, from, to);
+/** Reads what lies from `from` to `to`, as said by `nodeId`; the bytes must not change any more. Throws `RangeError` for what is no instance. */
+export function heldInstanceFromBytes(nodeId: string, bytes: Uint8Array, from: number, to: number): HeldInstance {
+  return new BytesInstance(nodeId, bytes, from, to);
 }
 
 /** Holds an instance that was taken apart already. */
 export function heldInstanceFromMessage(instance: Instance): HeldInstance {
-  return new BytesInstance(toBinary(InstanceSchema, instance), 0);
-}
-
-/** A label as one text. */
-export function labelText(key: string, value: string): string {
-  return `${key}\n${value}`;
+  const bytes = toBinary(InstanceSchema, instance);
+  return new BytesInstance(instance.nodeId, bytes, 0, bytes.length);
 }
 
 /** The numbers of fields in the contract. */
@@ -44,15 +36,14 @@ const FIELD = {
   name: 2,
   labels: 3,
   generation: 4,
-  nodeId: 7,
   state: 8,
   createTime: 14,
   onNodeLoss: 25,
   witnessNodeId: 26,
 } as const;
 
-/** So much around an instance, besides its own size, is not worth a copy. */
-const ATTACHED_MAX_BYTES = 256;
+/** So much around an instance is not worth a copy. */
+const ATTACHED_MAX_BYTES = 2_048;
 
 class BytesInstance implements HeldInstance {
   readonly id: string;
@@ -62,24 +53,35 @@ class BytesInstance implements HeldInstance {
   readonly state: Instance["state"];
   readonly onNodeLoss: Instance["onNodeLoss"];
   readonly witnessNodeId: string;
-  readonly createdMs: number;
   readonly #bytes: Uint8Array;
   readonly #from: number;
   readonly #to: number;
 
-  constructor(bytes: Uint8Array, from: number, to: number = bytes.length) {
-    let [id, name, nodeId, witnessNodeId] = ["", "", "", ""];
-    let [generation, state, onNodeLoss, createdMs] = [0, 0, 0, 0];
-    const scan = scanWire(bytes, from, to);
+  constructor(nodeId: string, bytes: Uint8Array, from: number, to: number) {
+    let [id, name, witnessNodeId] = ["", "", ""];
+    let [generation, state, onNodeLoss] = [0, 0, 0];
+    const scan = new WireScan(bytes, from, to);
     for (let field = scan.next(); field !== 0; field = scan.next()) {
-      if (field === FIELD.id) id = scan.text();
-      else if (field === FIELD.name) name = shared(scan.text());
-      else if (field === FIELD.generation) generation = scan.number();
-      else if (field === FIELD.nodeId) nodeId = shared(scan.text());
-      else if (field === FIELD.state) state = scan.number();
-      else if (field === FIELD.createTime) createdMs = timeMsIn(bytes, scan.from, scan.to);
-      else if (field === FIELD.onNodeLoss) onNodeLoss = scan.number();
-      else if (field === FIELD.witnessNodeId) witnessNodeId = shared(scan.text());
+      switch (field) {
+        case FIELD.id:
+          id = scan.text();
+          break;
+        case FIELD.name:
+          name = scan.text();
+          break;
+        case FIELD.generation:
+          generation = scan.number;
+          break;
+        case FIELD.state:
+          state = scan.number;
+          break;
+        case FIELD.onNodeLoss:
+          onNodeLoss = scan.number;
+          break;
+        case FIELD.witnessNodeId:
+          witnessNodeId = scan.text();
+          break;
+      }
     }
     this.id = id;
     this.name = name;
@@ -88,10 +90,16 @@ class BytesInstance implements HeldInstance {
     this.state = openEnum(state);
     this.onNodeLoss = openEnum(onNodeLoss);
     this.witnessNodeId = witnessNodeId;
-    this.createdMs = createdMs;
     this.#bytes = bytes;
     this.#from = from;
     this.#to = to;
+  }
+
+  get createdMs(): number {
+    const scan = new WireScan(this.#bytes, this.#from, this.#to);
+    for (let field = scan.next(); field !== 0; field = scan.next())
+      if (field === FIELD.createTime) return timeMsIn(this.#bytes, scan.from, scan.to);
+    return 0;
   }
 
   whole(): Instance {
@@ -104,26 +112,24 @@ class BytesInstance implements HeldInstance {
     return instance;
   }
 
-  labels(): readonly string[] {
-    const labels: string[] = [];
-    const scan = scanWire(this.#bytes, this.#from, this.#to);
+  forLabels(each: (key: string, value: string) => void): void {
+    const scan = new WireScan(this.#bytes, this.#from, this.#to);
     for (let field = scan.next(); field !== 0; field = scan.next()) {
       if (field !== FIELD.labels) continue;
-      const entry = scanWire(this.#bytes, scan.from, scan.to);
+      const entry = new WireScan(this.#bytes, scan.from, scan.to);
       let [key, value] = ["", ""];
       for (let part = entry.next(); part !== 0; part = entry.next()) {
         if (part === 1) key = entry.text();
         else if (part === 2) value = entry.text();
       }
-      labels.push(shared(labelText(key, value)));
+      each(key, value);
     }
-    return labels;
   }
 
   alone(): HeldInstance {
     const sizeBytes = this.#to - this.#from;
-    if (this.#bytes.buffer.byteLength <= 2 * sizeBytes + ATTACHED_MAX_BYTES) return this;
-    return new BytesInstance(this.#bytes.slice(this.#from, this.#to), 0);
+    if (this.#bytes.buffer.byteLength <= sizeBytes + ATTACHED_MAX_BYTES) return this;
+    return new BytesInstance(this.nodeId, this.#bytes.slice(this.#from, this.#to), 0, sizeBytes);
   }
 
   #takeApart(): Instance {
@@ -140,15 +146,3 @@ class BytesInstance implements HeldInstance {
 /** Instances that were asked for lately: requests through the gateway ask for the same few again and again. */
 const apart = new Map<HeldInstance, Instance>();
 const APART_MAX = 2_000;
-
-/** The same text for equal texts, as far as they came lately: names and nodes repeat a thousand times. */
-function shared(text: string): string {
-  const known = texts.get(text);
-  if (known !== undefined) return known;
-  if (texts.size >= TEXTS_MAX) texts.clear();
-  texts.set(text, text);
-  return text;
-}
-
-const texts = new Map<string, string>();
-const TEXTS_MAX = 50_000;

@@ -99,10 +99,8 @@ export function settle<T>(ledger: Ledger<T>, coverage: bigint): Ledger<T> {
 /** Replaces the settled state by a whole snapshot as of `sequence`; what is known of later moments stays. */
 export function rebase<T>(ledger: Ledger<T>, values: Iterable<readonly [string, T]>, sequence: bigint): Ledger<T> {
   const ahead = ledger.ahead.entries().filter(([, entry]) => entry.sequence > sequence);
-  const hidden = new Set(ahead.map(([id]) => id));
-  const settled = new Map(values);
-  for (const id of hidden) settled.delete(id);
-  return { settled: VersionMap.from(settled), ahead: VersionMap.from(ahead) };
+  const settled = VersionMap.from(values).with(ahead.map(([id]) => [id, undefined]));
+  return { settled, ahead: VersionMap.from(ahead) };
 }
 
 /** Keeps at most `max` things: later changes first, then `keepFirst` ones, then by id. */

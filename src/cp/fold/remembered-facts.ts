@@ -1,5 +1,5 @@
 /** The newest facts of one node, over all its lives. Pure. */
-import type { HeldFact } from "./held-fact.ts";
+import { packedTogether, type HeldFact } from "./held-fact.ts";
 
 /** Where a fact stands among those of its node. */
 export type FactOrder = { readonly epoch: string; readonly sequence: bigint };
@@ -44,7 +44,7 @@ export function rememberFacts(
 function merged(held: readonly HeldFact[], fresh: readonly HeldFact[], max: number): readonly HeldFact[] {
   const [last, first] = [held.at(-1), fresh[0]];
   // Only those that stay are worth a memory of their own.
-  const own = fresh.slice(-max).map((fact) => fact.alone());
+  const own = packedTogether(fresh.slice(-max));
   if (!last || !first || compareFacts(last, first) < 0) {
     const room = max - own.length;
     return room <= 0 ? own : [...held.slice(-room), ...own];

@@ -60,14 +60,13 @@ type NodeState = { node: PlacementNode; load: number };
 type Fitting = { readonly state: NodeState; readonly unshared: number; readonly moduleCost: number };
 
 function fittingStates(states: readonly NodeState[], request: PlacementRequest): readonly Fitting[] {
-  const fitting = states.filter(({ node }) => failedRequirements(node, request).length === 0);
-  // What a rebuilding node runs is not known yet, so it is chosen only if there is no other.
-  const known = fitting.filter(({ node }) => !node.rebuilding);
-  return (known.length > 0 ? known : fitting).map((state) => ({
-    state,
-    unshared: request.unsharedCount(state.node.info),
-    moduleCost: moduleCost(state.node, request),
-  }));
+  return states
+    .filter(({ node }) => failedRequirements(node, request).length === 0)
+    .map((state) => ({
+      state,
+      unshared: request.unsharedCount(state.node.info),
+      moduleCost: moduleCost(state.node, request),
+    }));
 }
 
 function bestOf(
@@ -75,20 +74,25 @@ function bestOf(
   request: PlacementRequest,
   counts: ReadonlyMap<string, number>,
 ): NodeState | undefined {
-  const countOn = ({ node }: NodeState): number => counts.get(node.info.nodeId) ?? 0;
-  const most = counts.size === 0 ? 1 : fitting.reduce((max, { state }) => Math.max(max, countOn(state)), 1);
+  const open = fitting.filter(({ state }) => hasRoom(state.node, request.memoryBytes));
+  const countOn = ({ node }: NodeState): number => (counts.size === 0 ? 0 : (counts.get(node.info.nodeId) ?? 0));
+  const most = counts.size === 0 ? 1 : open.reduce((max, { state }) => Math.max(max, countOn(state)), 1);
   let best: Fitting | undefined;
   let bestCost = Infinity;
-  for (const each of fitting) {
-    const { state, unshared } = each;
-    if (best !== undefined && unshared > best.unshared) continue;
-    const cost = state.load + each.moduleCost + (counts.size === 0 ? 0 : spreadCost(countOn(state), most));
-    const isBetter = best === undefined || unshared < best.unshared || cost < bestCost;
-    if (!isBetter || !hasRoom(state.node, request.memoryBytes)) continue;
+  for (const each of open) {
+    const cost = each.state.load + each.moduleCost + spreadCost(countOn(each.state), most);
+    const difference =
+      best === undefined ? -1 : rank(each) - rank(best) || each.unshared - best.unshared || cost - bestCost;
+    if (difference >= 0) continue;
     best = each;
     bestCost = cost;
   }
   return best?.state;
+}
+
+/** What a rebuilding node runs is not known yet, so it is chosen only if there is no other. */
+function rank({ state }: Fitting): number {
+  return state.node.rebuilding ? 1 : 0;
 }
 
 function hasRoom({ info, instances, memoryBytes }: PlacementNode, neededBytes: number): boolean {

@@ -45,6 +45,9 @@ const BACKOFF_MAX_MS = 10_000;
 /** Steps that are carried out at once: a node may have been lost with thousands of instances. */
 const STEPS_AT_ONCE = 64;
 
+/** A step that is called for: since when, how often it failed, and when it may be tried (again). */
+type Waiting = { readonly sinceMs: number; failures: number; notBeforeMs: number; isUnderWay: boolean };
+
 /** Begins to keep. */
 export function keepGenerations(deps: GenerationKeeperDeps): GenerationKeeper {
   const { fleet, clock, entropy, silence, log } = deps;
@@ -53,11 +56,8 @@ export function keepGenerations(deps: GenerationKeeperDeps): GenerationKeeper {
   const standings = watchStandings({ fleet, silence });
   /** What is called for now, by instance; instances of which nothing is wanted are left out. */
   const plans = new Map<string, readonly GenerationStep[]>();
-  /** Steps by their key: since when they are called for, and when they may be tried (again). */
-  const waiting = new Map<
-    string,
-    { readonly sinceMs: number; failures: number; notBeforeMs: number; isUnderWay: boolean }
-  >();
+  /** By the keys of steps. */
+  const waiting = new Map<string, Waiting>();
   let cancelTimer = (): void => {};
   let isClosed = false;
   let isSoon = false;
@@ -107,28 +107,26 @@ export function keepGenerations(deps: GenerationKeeperDeps): GenerationKeeper {
     waiting.set(key, entry);
     if (entry.isUnderWay || steadyMs < entry.notBeforeMs) return;
     isFull ||= underWay >= STEPS_AT_ONCE;
-    if (isFull) return;
+    if (!isFull) void attempt(step, entry);
+  };
+
+  const attempt = async (step: GenerationStep, entry: Waiting): Promise<void> => {
     underWay += 1;
     entry.isUnderWay = true;
-    void deps.actions
-      .carryOut(step)
-      .then(
-        () => {
-          // The next report shows what came of it; until then the step may still be called for.
-          entry.notBeforeMs = clock.steadyMs() + BACKOFF_FIRST_MS;
-        },
-        (error: unknown) => {
-          entry.failures += 1;
-          entry.notBeforeMs = clock.steadyMs() + Math.min(BACKOFF_FIRST_MS * 2 ** (entry.failures - 1), BACKOFF_MAX_MS);
-          const why = isFault(error) ? `${reasonName(error.reason)} ${error.message}` : String(error);
-          log[entry.failures === 1 ? "warn" : "debug"](`could not ${step.kind}`, { instance: step.instanceId, why });
-        },
-      )
-      .finally(() => {
-        entry.isUnderWay = false;
-        underWay -= 1;
-        if (isFull) lookSoon();
-      });
+    try {
+      await deps.actions.carryOut(step);
+      // The next report shows what came of it; until then the step may still be called for.
+      entry.notBeforeMs = clock.steadyMs() + BACKOFF_FIRST_MS;
+    } catch (error) {
+      entry.failures += 1;
+      entry.notBeforeMs = clock.steadyMs() + Math.min(BACKOFF_FIRST_MS * 2 ** (entry.failures - 1), BACKOFF_MAX_MS);
+      const why = isFault(error) ? `${reasonName(error.reason)} ${error.message}` : String(error);
+      log[entry.failures === 1 ? "warn" : "debug"](`could not ${step.kind}`, { instance: step.instanceId, why });
+    } finally {
+      entry.isUnderWay = false;
+      underWay -= 1;
+      if (isFull) lookSoon();
+    }
   };
 
   const lookSoon = (): void => {

@@ -115,10 +115,10 @@ describe("a new witness", () => {
     const node = await started(2n);
     const change = (instanceId: string, of: bigint) => () =>
       node.supervisor.changeWitness({ instanceId, generation: of, witnessNodeId: "w2" }, "");
-    expect(change(ID, 1n)).toThrow(withReason(Reason.GENERATION_SUPERSEDED) as Error);
-    expect(change(idOf("z"), 1n)).toThrow(withReason(Reason.INSTANCE_NOT_FOUND) as Error);
+    expect(change(ID, 1n)).toThrow(withReason(Reason.GENERATION_SUPERSEDED));
+    expect(change(idOf("z"), 1n)).toThrow(withReason(Reason.INSTANCE_NOT_FOUND));
     await node.supervisor.stop(ID, 0, "");
-    expect(change(ID, 2n)).toThrow(withReason(Reason.INSTANCE_NOT_RUNNING) as Error);
+    expect(change(ID, 2n)).toThrow(withReason(Reason.INSTANCE_NOT_RUNNING));
   });
 });
 
@@ -139,9 +139,9 @@ describe("adopting a generation", () => {
     const node = await started(2n);
     const adopt = (fromGeneration: bigint, to: bigint) => () =>
       node.supervisor.adoptGeneration({ instanceId: ID, fromGeneration, generation: to }, "");
-    expect(adopt(1n, 3n)).toThrow(withReason(Reason.GENERATION_SUPERSEDED) as Error);
-    expect(adopt(2n, 2n)).toThrow(withReason(Reason.INVALID_REQUEST) as Error);
+    expect(adopt(1n, 3n)).toThrow(withReason(Reason.GENERATION_SUPERSEDED));
+    expect(adopt(2n, 2n)).toThrow(withReason(Reason.INVALID_REQUEST));
     await node.supervisor.stop(ID, 0, "");
-    expect(adopt(2n, 3n)).toThrow(withReason(Reason.INSTANCE_NOT_RUNNING) as Error);
+    expect(adopt(2n, 3n)).toThrow(withReason(Reason.INSTANCE_NOT_RUNNING));
   });
 });

@@ -46,9 +46,9 @@ function planOf(
   sightings: readonly Sighting[],
   copies: readonly Witness[],
   fleet: Fleet = HEARD,
-): readonly Omit<GenerationStep, "instanceId">[] {
+): readonly object[] {
   return planGenerations({ instanceId: ID, sightings, copies }, nodesOf(fleet)).map(
-    ({ instanceId: _, ...step }) => step,
+    (step) => Object.fromEntries(Object.entries(step).filter(([key]) => key !== "instanceId")),
   );
 }
 

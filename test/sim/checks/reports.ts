@@ -1,6 +1,6 @@
 /** What agents report: facts that stay what they are, in order; and control planes that make the same of them in whatever order they come. */
 import { toBinary } from "@bufbuild/protobuf";
-import { foldReport, type NodeFold } from "../../../src/cp/fold.ts";
+import { foldReport, type NodeFold, type NodeReport } from "../../../src/cp/fold.ts";
 import type { Ledger } from "../../../src/cp/fold/ledger.ts";
 import { nodeReportFromPacked, packedFromRequest } from "../../../src/cp/take-report.ts";
 import type { ReportStatusRequest } from "../../../src/gen/wasmatrix/v1/control_plane_pb.ts";
@@ -36,7 +36,8 @@ export function watchReports(history: History): Reports {
     },
     judge(random) {
       judgeOrder(history, [...facts.values()]);
-      for (const [nodeId, all] of reports) {
+      for (const [nodeId, kept] of reports) {
+        const all = kept.map((report) => nodeReportFromPacked(packedFromRequest(report)));
         const states = [all, shuffled(random, [...all, ...all.slice(0, 20)])].map((some) => textOfFold(foldAll(some)));
         if (new Set(states).size > 1) history.fail(`the reports of ${nodeId} make another state in another order`);
       }
@@ -67,14 +68,11 @@ function judgeOrder(history: History, facts: readonly Fact[]): void {
   }
 }
 
-function foldAll(reports: readonly ReportStatusRequest[]): NodeFold | undefined {
+function foldAll(reports: readonly NodeReport[]): NodeFold | undefined {
   // Bounds that are never reached: only past them may the order show.
   const limits = { instancesMax: 100_000, factsMax: 100_000, unfinishedMax: 100_000 };
   let node: NodeFold | undefined;
-  for (const report of reports) {
-    if (report.info === undefined) continue;
-    node = foldReport(node, nodeReportFromPacked(packedFromRequest(report)), limits).node;
-  }
+  for (const report of reports) node = foldReport(node, report, limits).node;
   return node;
 }
 
