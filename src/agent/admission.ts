@@ -2,11 +2,12 @@
 import { equals, toBinary } from "@bufbuild/protobuf";
 import { fault, Reason } from "../fault.ts";
 import { InstanceSchema, InstanceSpecSchema, type InstanceSpec } from "../gen/wasmatrix/v1/instance_pb.ts";
-import type { GuestKind } from "../runtime/runtime.ts";
+import type { GuestKind, ModuleShape } from "../runtime/runtime.ts";
 import { checkedGrants, type ProviderDirectory } from "./assignments.ts";
 import { limitBoundsFrom, limitsWithin, reservedMemoryBytes } from "./instance-limits.ts";
 import { hasEnded, instanceFromRecord, type InstanceRecord } from "./instance-record.ts";
 import { policyFromProto } from "./policy-proto.ts";
+import { assertImportsDecided } from "./undecided-imports.ts";
 
 /** How much a node takes. */
 export type NodeCapacity = {
@@ -50,7 +51,8 @@ export function loadOf(records: Iterable<InstanceRecord>): NodeLoad {
 
 /**
  * The record of an admitted instance, in state "starting". Throws `LIMIT_INVALID`, `MODULE_KIND_UNSUPPORTED`, `PERMISSION_INVALID`,
- * `PROVIDER_NOT_FOUND`, `INVALID_REQUEST` or `NODE_AT_CAPACITY`.
+ * `PROVIDER_NOT_FOUND`, `CAPABILITY_DENIED` (an import of effects that the order says nothing about), `INVALID_REQUEST` or
+ * `NODE_AT_CAPACITY`.
  */
 export function admit(
   order: StartOrder,
@@ -60,16 +62,17 @@ export function admit(
     readonly load: NodeLoad;
     readonly kinds: readonly GuestKind[];
     readonly providers: ProviderDirectory;
-    /** The kind that the module was found to have. */
-    readonly kind: GuestKind;
+    /** What the module was found to be. */
+    readonly shape: Pick<ModuleShape, "kind" | "imports">;
     readonly nowMs: number;
   },
 ): InstanceRecord {
   const { id, spec } = order;
-  if (!node.kinds.includes(node.kind)) {
+  const { kind } = node.shape;
+  if (!node.kinds.includes(kind)) {
     throw fault(
       Reason.MODULE_KIND_UNSUPPORTED,
-      `Cannot start instance "${id}": this node does not host ${node.kind} guests (it hosts ${node.kinds.join(", ")})`,
+      `Cannot start instance "${id}": this node does not host ${kind} guests (it hosts ${node.kinds.join(", ")})`,
       {
         subject: spec.moduleDigest,
       },
@@ -80,7 +83,7 @@ export function admit(
     generation: order.generation,
     nodeId: node.nodeId,
     spec,
-    kind: node.kind,
+    kind,
     limits: limitsWithin(spec.limits, limitBoundsFrom(node.capacity)),
     policy: policyFromProto(spec.restartPolicy),
     grants: checkedGrants(spec.assignments, node.providers),
@@ -94,6 +97,8 @@ export function admit(
     deniedCount: 0,
     witnessNodeId: order.witnessNodeId ?? "",
   };
+  // Only what nobody has run yet: an instance that is placed anew may have lost its last assignment by a revocation meanwhile.
+  if (order.generation <= 1n) assertImportsDecided(id, node.shape, record.grants);
   assertValuesFit(record);
   assertReportable(record);
   assertRoom(record, node.capacity, node.load);

@@ -158,7 +158,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   };
 
   const admitLife = async (order: StartOrder): Promise<InstanceLife> => {
-    const { kind } = await deps.modules.shape(order.spec.moduleDigest);
+    const shape = await deps.modules.shape(order.spec.moduleDigest);
     // From here to the journal nothing waits, so that two orders cannot both take the last room.
     assertOpen("start an instance");
     const load = loadOf(records(lives));
@@ -168,7 +168,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       load,
       kinds: deps.runtime.kinds,
       providers: deps.providers,
-      kind,
+      shape,
       nowMs: clock.nowMs(),
     };
     assertPlacedHere(order, {

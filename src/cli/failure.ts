@@ -1,6 +1,8 @@
 /** Errors to what the user sees and what the process ends with. Pure. */
 import { Fault, isFault, Reason, reasonName } from "../fault.ts";
 import { RemoteFault } from "../rpc/fault-to-connect.ts";
+import { CORE_ABI_MODULE } from "../runtime/abi/abi-signatures.ts";
+import { hostedInterface } from "../runtime/host/hosted-interfaces.ts";
 import { EXIT } from "./exit-code.ts";
 import { CONTROL_PLANE_SUBJECT } from "./reach-transport.ts";
 
@@ -93,7 +95,15 @@ function hintFor(error: Fault): string {
   if (isFault(error, Reason.NODE_UNREACHABLE) && error.subject === CONTROL_PLANE_SUBJECT) {
     return "start one with: wasmatrix dev (or name another with --address or WASMATRIX_ADDRESS)";
   }
+  if (isFault(error, Reason.CAPABILITY_DENIED) && isImport(error.subject)) {
+    return "give run one flag of each pair, or write the permissions into its manifest; see narrower flags with: wasmatrix inspect FILE.wasm";
+  }
   return HINTS[error.reason] ?? "";
+}
+
+/** A start that was refused for its imports has the first of them as its subject. */
+function isImport(subject: string): boolean {
+  return subject.startsWith(`${CORE_ABI_MODULE}.`) || hostedInterface(subject) !== undefined;
 }
 
 function messageOf(error: unknown): string {

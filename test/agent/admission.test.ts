@@ -22,7 +22,7 @@ const node = {
   load: { instances: 0, memoryBytes: 0 },
   kinds,
   providers,
-  kind: "http" as GuestKind,
+  shape: { kind: "http" as GuestKind, imports: [] as readonly string[] },
   nowMs: 5_000,
 };
 type Spec = Parameters<typeof create<typeof InstanceSpecSchema>>[1];
@@ -91,9 +91,21 @@ describe("admission", () => {
     expect(admit(orderOf(), small).limits.memoryMaxBytes).toBe(32 * MIB);
   });
 
+  test("refuses imports that nothing is said about, and takes them granted, denied, or placed anew", () => {
+    const shape = { kind: "http" as GuestKind, imports: ["wasi:keyvalue/store@0.2.0-draft"] };
+    expect(() => admit(orderOf(), { ...node, shape })).toThrow(
+      refusal(Reason.CAPABILITY_DENIED, "it imports wasi:keyvalue/store@0.2.0-draft and nothing is said about kv"),
+    );
+    for (const said of [{ permissions: ["kv:read"] }, { bucket: "other", deniedPermissions: ["kv:delete"] }]) {
+      const assignments = [{ type: CapabilityType.KV, ...said }];
+      expect(admit(orderOf({ assignments }), { ...node, shape }).grants).toHaveLength(1);
+    }
+    expect(admit({ ...orderOf(), generation: 2n }, { ...node, shape }).generation).toBe(2n);
+  });
+
   test("refuses a kind that the node does not host", () => {
-    expect(admit(orderOf(), { ...node, kind: "command" }).kind).toBe("command");
-    expect(() => admit(orderOf(), { ...node, kind: "functions" })).toThrow(
+    expect(admit(orderOf(), { ...node, shape: { kind: "command", imports: [] } }).kind).toBe("command");
+    expect(() => admit(orderOf(), { ...node, shape: { kind: "functions", imports: [] } })).toThrow(
       refusal(Reason.MODULE_KIND_UNSUPPORTED, "functions"),
     );
   });

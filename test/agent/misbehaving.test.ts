@@ -4,6 +4,7 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { Reason } from "../../src/fault.ts";
 import {
+  CapabilityType,
   InstanceState,
   RestartMode,
   TerminationCause,
@@ -23,10 +24,13 @@ import { idOf, query, runAgent, start, type SpecInit } from "./real-agent.ts";
 
 type Agent = Awaited<ReturnType<typeof runAgent>>;
 
+/** They import `wasi:http/outgoing-handler`, which must be decided on. */
+const DENY_NET = [{ type: CapabilityType.HTTP, deniedPermissions: ["http:request"] }];
+
 let agent: Agent;
 beforeAll(async () => {
   agent = await runAgent();
-  await start(agent.rpc, "neighbour", MISBEHAVING, { name: "neighbour" });
+  await start(agent.rpc, "neighbour", MISBEHAVING, { name: "neighbour", assignments: DENY_NET });
 });
 
 /** One restart, at once; then it is given up. */
@@ -106,7 +110,7 @@ describe("an agent whose guest", () => {
     "$name says how it ended, restarts it once, and gives it up",
     async ({ index, path, limits = {}, ending, twin, answer }) => {
       const name = `bad${index}x`;
-      const spec: SpecInit = { name, limits: limitsOf(limits), restartPolicy: RESTART_ONCE };
+      const spec: SpecInit = { name, limits: limitsOf(limits), restartPolicy: RESTART_ONCE, assignments: DENY_NET };
       await start(agent.rpc, name, MISBEHAVING, spec);
       expect(await ask(name, twin)).toEqual({ status: 200, text: answer });
       await answersDuring(ask(name, path));

@@ -42,13 +42,23 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
+/** Grants of each type whose imports must be decided on; of no use to any test, so that what a test asks for stays absent. */
+const ELSEWHERE: readonly AssignmentInit[] = [
+  { type: CapabilityType.KV, bucket: "elsewhere", permissions: ["kv:read"] },
+  { type: CapabilityType.HTTP, permissions: ["http:domain:elsewhere.example"] },
+  { type: CapabilityType.MESSAGING, permissions: ["msg:publish:elsewhere"] },
+];
+
+/** The assignments, with a useless one of each type that is not among them. */
+function decided(assignments: readonly AssignmentInit[]) {
+  const others = ELSEWHERE.filter(({ type }) => !assignments.some((one) => one.type === type));
+  return [...assignments, ...others].map((one) => create(AssignmentSchema, one));
+}
+
 /** A running probe with these assignments. */
 async function startProbe(assignments: readonly AssignmentInit[]) {
   const id = `probe${++number}x`;
-  await start(agent.rpc, id, probeModule, {
-    name: id,
-    assignments: assignments.map((one) => create(AssignmentSchema, one)),
-  });
+  await start(agent.rpc, id, probeModule, { name: id, assignments: decided(assignments) });
   return {
     id,
     async ask(path: string): Promise<{ readonly status: number; readonly text: string }> {
@@ -171,7 +181,7 @@ describe("msg:subscribe", () => {
 
   async function startSubscriber(assignment: AssignmentInit, name = "") {
     const id = `sub${++number}x`;
-    await start(agent.rpc, id, subscriberModule, { name, assignments: [create(AssignmentSchema, assignment)] });
+    await start(agent.rpc, id, subscriberModule, { name, assignments: decided([assignment]) });
     const received = async (): Promise<readonly string[]> => {
       const texts: string[] = [];
       for await (const { lines } of agent.rpc.tailLogs({ instanceId: idOf(id) }))
@@ -295,7 +305,7 @@ describe("a guest", () => {
 
   test("reads its configuration and writes structured lines into its log", async () => {
     const id = `probe${++number}x`;
-    await start(agent.rpc, id, probeModule, { name: id, config: { greeting: "hi" } });
+    await start(agent.rpc, id, probeModule, { name: id, config: { greeting: "hi" }, assignments: decided([]) });
     expect(await (await fetch(`${agent.ingressUrl}/-/${id}/config?key=greeting`)).text()).toBe("hi");
     expect((await query(agent.rpc, id)).configNames).toEqual(["greeting"]);
     await fetch(`${agent.ingressUrl}/-/${id}/log?level=3&text=careful`);

@@ -1,6 +1,6 @@
 /**
  * A runtime in this process whose guests end on command. It keeps the contract of `Runtime`; what a module does is the test's to
- * say, by the text of the module: `http`, `command`, `functions`, `messaging`, or `start-fails:REASON`.
+ * say, by the text of the module: `http`, `command`, `functions`, `messaging`, or `start-fails:REASON`, and `imports:NAME` each.
  */
 import { fault, Reason } from "../../src/fault.ts";
 import type { LocalRights } from "../../src/providers/local-rights.ts";
@@ -57,7 +57,7 @@ export function createScriptedRuntime(): ScriptedRuntime {
         format: "component",
         memory: { initialBytes: 0, maxBytes: undefined },
         functions: [],
-        imports: [],
+        imports: [...textOf(module).matchAll(/imports:(\S+)/g)].map(([, name]) => name ?? ""),
         exports: [],
       };
     },

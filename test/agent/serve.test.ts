@@ -22,6 +22,9 @@ const misbehave = exampleModule("misbehave");
 const functions = exampleModule("functions");
 const stats = exampleModule("stats");
 const allowKv = { assignments: [{ type: CapabilityType.KV, permissions: ["kv:read", "kv:write"] }] };
+const denyKv = {
+  assignments: [{ type: CapabilityType.KV, deniedPermissions: ["kv:read", "kv:write", "kv:delete"] }],
+};
 const onFailure = { restartPolicy: { mode: RestartMode.ON_FAILURE, backoff: durationFromMs(50) } };
 const withReason = (reason: Reason) => expect.objectContaining({ reason });
 const encoder = new TextEncoder();
@@ -80,7 +83,7 @@ describe("an agent", () => {
 
   test("streams a body through a guest while it arrives", async () => {
     const { rpc, ingressUrl } = await runAgent();
-    await start(rpc, "counter", counter, { name: "counter" });
+    await start(rpc, "counter", counter, { name: "counter", ...denyKv });
     const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>();
     const writer = writable.getWriter();
     const init: RequestInit & { duplex: "half" } = { method: "POST", body: readable, duplex: "half" };
@@ -98,7 +101,7 @@ describe("an agent", () => {
     const { rpc, ingressUrl } = await runAgent();
     const limits = { callTimeoutMs: 1_000, queuedCallsMax: 1, requestBodyMaxBytes: 1_000n };
     await start(rpc, "bad", misbehave, { name: "bad", limits, ...onFailure });
-    await start(rpc, "good", counter, { name: "good", limits: { requestBodyMaxBytes: 1_000n } });
+    await start(rpc, "good", counter, { name: "good", limits: { requestBodyMaxBytes: 1_000n }, ...denyKv });
     expect((await fetch(`${ingressUrl}/-/good/echo`, { method: "POST", body: "x".repeat(1_000) })).status).toBe(200);
     expect((await fetch(`${ingressUrl}/-/good/echo`, { method: "POST", body: "x".repeat(1_001) })).status).toBe(413);
     const looping = fetch(`${ingressUrl}/-/bad/loop`);

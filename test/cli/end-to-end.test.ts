@@ -31,6 +31,8 @@ describe("an HTTP service", () => {
     const run = await fleet.cli([
       "run",
       exampleFile("http-counter"),
+      // Of the bucket that it uses, nothing is said.
+      "--allow-kv=elsewhere:read",
       "--name",
       "visits",
       "--label",
@@ -70,6 +72,7 @@ describe("an HTTP service", () => {
     const revoked = await fleet.cli(["revoke", "visits", "--allow-kv=:write,delete"]);
     expect(revoked.stdout).toMatch(/^ {2}kv default: kv:read( |$)/m);
     expect(await (await fetch(url)).text()).not.toContain("Visits of /: 2");
+    expect((await fleet.cli(["revoke", "visits", "--allow-kv=elsewhere:read"])).code).toBe(0);
     expect((await fleet.cli(["revoke", "visits", "--allow-kv"])).stdout).toBe(`${id} may do nothing\n`);
 
     const inspected = await fleet.cli(["inspect", "visits"]);
@@ -107,16 +110,16 @@ describe("an HTTP service", () => {
   });
 
   test("with --unique is refused while another has the name, and started otherwise", async () => {
-    const first = await fleet.cli(["run", exampleFile("http-counter"), "--name", "only", "--unique"]);
+    const first = await fleet.cli(["run", exampleFile("http-counter"), "--deny-kv", "--name", "only", "--unique"]);
     expect(first.code).toBe(0);
-    const second = await fleet.cli(["run", exampleFile("http-counter"), "--name", "only", "--unique"]);
+    const second = await fleet.cli(["run", exampleFile("http-counter"), "--deny-kv", "--name", "only", "--unique"]);
     expect(second).toMatchObject({ code: 4, stdout: "", stderr: expect.stringContaining("hint: stop the other one") });
     expect((await fleet.cli(["stop", "only", "--grace", "0"])).code).toBe(0);
   });
 
   test("started again with the same idempotency key is the same instance", async () => {
     const start = (): ReturnType<RealFleet["cli"]> =>
-      fleet.cli(["run", exampleFile("http-counter"), "--idempotency-key", "mine"]);
+      fleet.cli(["run", exampleFile("http-counter"), "--deny-kv", "--idempotency-key", "mine"]);
     const [first, second] = [await start(), await start()];
     expect(first.code).toBe(0);
     expect(second).toEqual(first);
@@ -124,7 +127,7 @@ describe("an HTTP service", () => {
   });
 
   test("started several times shares a name, and each is an instance", async () => {
-    const run = await fleet.cli(["run", exampleFile("http-counter"), "--name", "many", "--count", "3"]);
+    const run = await fleet.cli(["run", exampleFile("http-counter"), "--deny-kv", "--name", "many", "--count", "3"]);
     const ids = run.stdout.trim().split("\n");
     expect(new Set(ids).size).toBe(3);
     const ambiguous = await fleet.cli(["inspect", "many"]);
@@ -286,7 +289,7 @@ describe("nodes and completion", () => {
   });
 
   test("offer names and ids", async () => {
-    const id = (await fleet.cli(["run", exampleFile("http-counter"), "--name", "offered"])).stdout.trim();
+    const id = (await fleet.cli(["run", exampleFile("http-counter"), "--deny-kv", "--name", "offered"])).stdout.trim();
     await vi.waitFor(async () =>
       expect((await fleet.cli(["__complete", "instances"])).stdout.split("\n")).toEqual(
         expect.arrayContaining(["offered", id]),

@@ -57,9 +57,11 @@ async function reportOf(io: CliIo, file: string): Promise<ModuleReport> {
 
 function needsText(file: string, { shape, problem, needs }: ModuleReport): string {
   if (shape === undefined) return `note: ${basename(file)} cannot run here: ${problem}\n`;
-  const lines = needs.flatMap(({ permissions, why }) =>
-    permissions.length === 0 ? [] : [`  ${permissions.map((one) => JSON.stringify(one)).join(", ")}, to ${why}\n`],
-  );
+  const lines = needs.flatMap(({ permissions, denyFlag, why }) => {
+    if (permissions.length === 0) return [];
+    const without = denyFlag === undefined ? "" : '; or one of them under "deny", without which it does not start';
+    return [`  ${permissions.map((one) => JSON.stringify(one)).join(", ")}, to ${why}${without}\n`];
+  });
   return lines.length === 0 ? "" : `note: it may need, under "permissions", "allow":\n${lines.join("")}`;
 }
 

@@ -57,11 +57,14 @@ function reportText(io: CliIo, about: About, report: ModuleReport): string {
       : []),
   ];
   const world = wit === undefined ? "" : `\n${paint("strong", "world")}\n${indented(withoutWasiPackages(wit))}`;
-  const wanted = needs.map(({ flag, why }) => ({ flag, why }));
+  const wanted = needs.map(({ flag, denyFlag, why }) => ({
+    flag,
+    why: denyFlag === undefined ? why : `${why}; ${denyFlag} to start it without`,
+  }));
   const flags =
     needs.length === 0
       ? "\nIt needs no permission.\n"
-      : `\n${paint("strong", "what it may need")} (denied unless granted)\n${indented(
+      : `\n${paint("strong", "what it may need")} (denied unless granted; where a second flag is named, it takes one of the two to start)\n${indented(
           tableText(
             [
               { title: "FLAG", cell: (row: (typeof wanted)[number]) => row.flag },

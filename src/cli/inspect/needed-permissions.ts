@@ -7,11 +7,16 @@ import {
   type NeededCapability,
 } from "../../runtime/host/hosted-interfaces.ts";
 
-/** What a module may want to be granted. Without it it starts all the same, and is denied when it tries. */
+/** What a module may want to be granted. */
 export type NeededPermission = {
   /** Permission strings of the API, with upper-case words where the user must choose. */
   readonly permissions: readonly string[];
   readonly flag: string;
+  /**
+   * The flag by which it goes without: it is not started unless one of the two is given. `undefined` where it starts all the same,
+   * and is denied when it tries.
+   */
+  readonly denyFlag?: string | undefined;
   /** For people: what for. */
   readonly why: string;
   /** The imports or exports that tell. */
@@ -21,19 +26,28 @@ export type NeededPermission = {
 /** Kinds of needs; `config` is no permission, but nothing is there without the flag. */
 type Need = NeededCapability | "publish" | "subscribe" | "sockets" | "config";
 
+const PUBLISH: Omit<NeededPermission, "because"> = {
+  permissions: ["msg:publish:TOPIC"],
+  flag: "--allow-publish=TOPIC",
+  denyFlag: "--deny-publish",
+  why: "publish messages",
+};
+
 const NEEDS: Readonly<Record<Need, Omit<NeededPermission, "because">>> = {
   kv: {
     permissions: ["kv:read", "kv:write", "kv:delete"],
     flag: "--allow-kv[=BUCKET[:read,write,delete]]",
+    denyFlag: "--deny-kv",
     why: "use a key-value bucket",
   },
   http: {
     permissions: ["http:domain:HOST"],
     flag: "--allow-net=HOST[:PORT]",
+    denyFlag: "--deny-net",
     why: "send HTTP requests",
   },
-  messaging: { permissions: ["msg:publish:TOPIC"], flag: "--allow-publish=TOPIC", why: "publish messages" },
-  publish: { permissions: ["msg:publish:TOPIC"], flag: "--allow-publish=TOPIC", why: "publish messages" },
+  messaging: PUBLISH,
+  publish: PUBLISH,
   subscribe: { permissions: ["msg:subscribe:TOPIC"], flag: "--allow-subscribe=TOPIC", why: "receive messages" },
   sockets: {
     permissions: ["http:request"],

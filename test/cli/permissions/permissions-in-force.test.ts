@@ -8,6 +8,8 @@ import { startRealFleet, type RealFleet } from "../real-fleet.ts";
 
 const GUESTS = join(import.meta.dirname, "../../runtime/guests");
 const PROBE = join(GUESTS, "permissions.wasm");
+/** What the guests import must be decided on; grants that are of no use to any test leave what a test asks for absent. */
+const ELSEWHERE = ["--allow-kv=elsewhere:read", "--allow-net=elsewhere.example", "--allow-publish=elsewhere"];
 
 let fleet: RealFleet;
 let folder: string;
@@ -96,7 +98,7 @@ const CASES: readonly Case[] = [
 describe.each(CASES)("--allow-$word and --deny-$word", ({ word, allow, deny, path, permitted }) => {
   test("are in force from the next operation on: absent is denied, granted works, denied wins, revoked is denied", async () => {
     const name = `case-${word}`;
-    const started = await fleet.cli(["run", PROBE, "--name", name, "--wait"]);
+    const started = await fleet.cli(["run", PROBE, "--name", name, "--wait", ...ELSEWHERE]);
     expect(started).toMatchObject({ code: 0 });
     const change = async (...argv: string[]): Promise<void> => {
       const [verb = "", ...flags] = argv;
@@ -127,6 +129,8 @@ describe("run", () => {
       "flags",
       "--wait",
       "--allow-kv=b:read",
+      "--deny-net",
+      "--deny-publish",
       `--allow-read=${folder}::/data`,
       "--allow-env=SHOWN",
       "--env",
@@ -164,9 +168,32 @@ describe("run", () => {
     await fleet.cli(["stop", "flags", "--grace", "0"]);
   });
 
+  test("is refused for imports that nothing is said about, all by name, with the flags, and leaves nothing behind", async () => {
+    const run = ["run", PROBE, "--name", "undecided"];
+    const refused = await fleet.cli(run);
+    expect(refused).toMatchObject({ code: 4, stdout: "" });
+    for (const text of ["wasi:http/outgoing-handler@", "wasi:keyvalue/store@", "wasmcloud:messaging/consumer@"])
+      expect(refused.stderr).toContain(text);
+    expect(refused.stderr).toMatch(
+      /\(--allow-kv, --allow-net, --allow-publish\) .*\(--deny-kv, --deny-net, --deny-publish\)$/m,
+    );
+    expect(refused.stderr).toMatch(/^hint: .*wasmatrix inspect FILE\.wasm$/m);
+    const decided = ["--allow-kv", "--deny-net", "--allow-publish=orders.*"];
+    for (const left of decided) {
+      const { code, stderr } = await fleet.cli([...run, ...decided.filter((flag) => flag !== left)]);
+      expect({ code, stderr }).toEqual({
+        code: 4,
+        stderr: expect.stringContaining(`(${left.replace(/=.*/, "").replace("deny", "allow")})`),
+      });
+    }
+    expect((await fleet.cli(["ps", "-a", "--name", "undecided"])).stdout.trim().split("\n")).toHaveLength(1);
+    expect(await fleet.cli([...run, ...decided])).toMatchObject({ code: 0 });
+    await fleet.cli(["stop", "undecided", "--grace", "0"]);
+  });
+
   test("is refused for what the node does not share, with what to do about it, and leaves nothing behind", async () => {
     for (const flag of ["--allow-read=/", `--allow-write=${tmpdir()}`, "--allow-env=HIDDEN"]) {
-      const refused = await fleet.cli(["run", PROBE, "--name", "refused", flag]);
+      const refused = await fleet.cli(["run", PROBE, "--name", "refused", flag, ...ELSEWHERE]);
       expect(refused, flag).toMatchObject({ code: 4, stdout: "" });
       expect(refused.stderr, flag).toMatch(/^error: .*\nhint: .*--share-(folder|env)/);
     }
@@ -183,7 +210,7 @@ describe("run", () => {
         config: { greeting: "hello" },
         permissions: {
           allow: ["fs:read:.::/data"],
-          deny: ["fs:read:./wasmatrix.json"],
+          deny: ["fs:read:./wasmatrix.json", "http:request", "msg:publish:>"],
           kv: { b: { allow: ["kv:write"] } },
         },
         limits: { memory: "16MiB", callTimeout: "5s" },
@@ -203,9 +230,17 @@ describe("run", () => {
 
 describe("--allow-subscribe", () => {
   test("brings messages, and once revoked no more", async () => {
-    const subscriber = await fleet.cli(["run", join(GUESTS, "subscriber.wasm"), "--name", "subscriber", "--wait"]);
+    const subscriber = await fleet.cli([
+      "run",
+      join(GUESTS, "subscriber.wasm"),
+      "--name",
+      "subscriber",
+      "--wait",
+      ...ELSEWHERE,
+    ]);
     expect(subscriber).toMatchObject({ code: 0 });
-    expect((await fleet.cli(["run", PROBE, "--name", "publisher", "--allow-publish", "--wait"])).code).toBe(0);
+    const publisher = ["run", PROBE, "--name", "publisher", "--allow-publish", "--deny-kv", "--deny-net", "--wait"];
+    expect((await fleet.cli(publisher)).code).toBe(0);
     const request = (): Promise<{ status: number; text: string }> =>
       ask("publisher", "/request?topic=orders.created&body=hi&ms=500");
     expect(await request()).not.toMatchObject({ status: 200 });

@@ -267,7 +267,7 @@ export const Reason = {
   PROVIDER_LIMIT: 29,
 
   /**
-   * The instance holds no assignment that permits the operation. Code: permission_denied.
+   * The instance holds no assignment that permits the operation, or was to start with nothing said about what it imports. Code: permission_denied.
    *
    * @generated from enum value: REASON_CAPABILITY_DENIED = 30;
    */
