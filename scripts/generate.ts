@@ -21,8 +21,12 @@ function generateInto(folder: string): void {
  */
 function writeReasons(gen: string): void {
   const generated = readFileSync(join(gen, "wasmatrix", "v1", "error_pb.ts"), "utf8");
-  const values = /\n(\/\*\*\n \* Reason says(?:(?!\*\/)[\s\S])*\*\/\nexport const Reason = \{[\s\S]*?\n\} as const;\n)/.exec(generated)?.[1];
-  if (values === undefined) throw new Error("Cannot write src/gen/reason.ts: error_pb.ts has no enum Reason as it used to");
+  const values =
+    /\n(\/\*\*\n \* Reason says(?:(?!\*\/)[\s\S])*\*\/\nexport const Reason = \{[\s\S]*?\n\} as const;\n)/.exec(
+      generated,
+    )?.[1];
+  if (values === undefined)
+    throw new Error("Cannot write src/gen/reason.ts: error_pb.ts has no enum Reason as it used to");
   const head = [
     "// Written by scripts/generate.ts from wasmatrix/v1/error.proto; do not edit.",
     "/* eslint-disable */",

@@ -8,7 +8,10 @@ import { reportOf, sequenceOf, snapshotReports, streamedBytes } from "./node-rep
 import { enveloped } from "./simulated-network.ts";
 import type { FleetShape } from "./fleet-shapes.ts";
 
-const { shape, recentFacts } = JSON.parse(process.argv[2] ?? "") as { readonly shape: FleetShape; readonly recentFacts: number };
+const { shape, recentFacts } = JSON.parse(process.argv[2] ?? "") as {
+  readonly shape: FleetShape;
+  readonly recentFacts: number;
+};
 const file = openSync(process.argv[3] ?? "", "w");
 
 /** A heartbeat follows each snapshot, after as many others as come within a report interval. */
@@ -17,7 +20,8 @@ const HEARTBEAT_AFTER_NODES = 1_000;
 for (let node = 0; node < shape.nodes + HEARTBEAT_AFTER_NODES; node++) {
   const earlier = node - HEARTBEAT_AFTER_NODES;
   if (node < shape.nodes) for (const report of snapshotReports(shape, node, recentFacts)) write(node, report);
-  if (earlier >= 0 && earlier < shape.nodes) write(earlier, reportOf(earlier, shape.instancesPerNode, sequenceOf(shape)));
+  if (earlier >= 0 && earlier < shape.nodes)
+    write(earlier, reportOf(earlier, shape.instancesPerNode, sequenceOf(shape)));
 }
 closeSync(file);
 

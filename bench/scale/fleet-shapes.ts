@@ -13,7 +13,15 @@ import {
   Reuse,
   type Instance,
 } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
-import { LoadSchema, NodeInfoSchema, ProviderSchema, ProviderState, type Load, type NodeInfo, type Provider } from "../../src/gen/wasmatrix/v1/node_pb.ts";
+import {
+  LoadSchema,
+  NodeInfoSchema,
+  ProviderSchema,
+  ProviderState,
+  type Load,
+  type NodeInfo,
+  type Provider,
+} from "../../src/gen/wasmatrix/v1/node_pb.ts";
 
 /** The present life of every agent. */
 export const EPOCH = "0199f3a2c4d5e6f7";
@@ -94,14 +102,25 @@ export function instanceOf(shape: FleetShape, number: number, node: number): Ins
   return create(InstanceSchema, {
     id: instanceIdOf(number),
     name: `svc-${Math.floor(number / shape.perName)}`,
-    labels: { app: `app-${number % 500}`, tier: number % 3 === 0 ? "job" : "web", ...(number % 10_007 === 0 ? { canary: "yes" } : {}) },
+    labels: {
+      app: `app-${number % 500}`,
+      tier: number % 3 === 0 ? "job" : "web",
+      ...(number % 10_007 === 0 ? { canary: "yes" } : {}),
+    },
     generation: 1n,
     moduleDigest: digestOf(number),
     kind: GuestKind.HTTP,
     nodeId: nodeIdOf(node),
     state: number % 20 === 19 ? InstanceState.STOPPED : InstanceState.RUNNING,
-    assignments: [{ providerId: "kv", type: CapabilityType.KV, permissions: ["kv:read", "kv:write"], bucket: `b${number % 50}` }],
-    restartPolicy: { mode: RestartMode.ON_FAILURE, maxRetries: 5, backoff: durationFromMs(1_000), backoffMax: durationFromMs(60_000) },
+    assignments: [
+      { providerId: "kv", type: CapabilityType.KV, permissions: ["kv:read", "kv:write"], bucket: `b${number % 50}` },
+    ],
+    restartPolicy: {
+      mode: RestartMode.ON_FAILURE,
+      maxRetries: 5,
+      backoff: durationFromMs(1_000),
+      backoffMax: durationFromMs(60_000),
+    },
     limits: {
       memoryMaxBytes: BigInt(64 * MEBIBYTE),
       callTimeoutMs: 30_000,

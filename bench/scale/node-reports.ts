@@ -6,7 +6,16 @@ import { ReportStatusRequestSchema, type ReportStatusRequest } from "../../src/g
 import { FactKind, WitnessSchema, type Fact, type Witness } from "../../src/gen/wasmatrix/v1/fact_pb.ts";
 import type { Instance } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
 import { WatchReportsResponseSchema } from "../../src/gen/wasmatrix/v1/node_fleet_pb.ts";
-import { EPOCH, factOf, instanceOf, loadOf, nodeIdOf, nodeInfoOf, providersOf, type FleetShape } from "./fleet-shapes.ts";
+import {
+  EPOCH,
+  factOf,
+  instanceOf,
+  loadOf,
+  nodeIdOf,
+  nodeInfoOf,
+  providersOf,
+  type FleetShape,
+} from "./fleet-shapes.ts";
 
 /** The instances of a node. */
 export function instancesOf(shape: FleetShape, node: number): readonly Instance[] {
@@ -23,10 +32,21 @@ export function sequenceOf(shape: FleetShape): number {
 export function snapshotReports(shape: FleetShape, node: number, recentFacts: number): readonly ReportStatusRequest[] {
   const instances = instancesOf(shape, node);
   const sequence = sequenceOf(shape);
-  const pages = snapshotPages({ sequence, instances, providers: providersOf(node), witnesses: witnessesOf(shape, node) });
+  const pages = snapshotPages({
+    sequence,
+    instances,
+    providers: providersOf(node),
+    witnesses: witnessesOf(shape, node),
+  });
   const facts = youngest(instances, Math.min(recentFacts, sequence));
   return pages.map((snapshot, index) =>
-    reportOf(node, shape.instancesPerNode, sequence - (index === 0 ? facts.length : 0), index === 0 ? facts : [], snapshot),
+    reportOf(
+      node,
+      shape.instancesPerNode,
+      sequence - (index === 0 ? facts.length : 0),
+      index === 0 ? facts : [],
+      snapshot,
+    ),
   );
 }
 
@@ -61,7 +81,14 @@ function witnessesOf(shape: FleetShape, node: number): readonly Witness[] {
   return instancesOf(shape, holder)
     .filter(({ witnessNodeId }) => witnessNodeId !== "")
     .map(({ id, name, moduleDigest, nodeId }) =>
-      create(WitnessSchema, { instanceId: id, generation: 1n, nodeId, witnessNodeId: nodeIdOf(node), name, moduleDigest }),
+      create(WitnessSchema, {
+        instanceId: id,
+        generation: 1n,
+        nodeId,
+        witnessNodeId: nodeIdOf(node),
+        name,
+        moduleDigest,
+      }),
     );
 }
 

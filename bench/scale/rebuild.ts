@@ -30,11 +30,16 @@ const REPORT_INTERVAL_MS = 600_000;
 export async function rebuildFleet(shape: FleetShape, recentFacts: number): Promise<RebuiltFleet> {
   const folder = mkdtempSync(join(tmpdir(), "wasmatrix-scale-"));
   const path = join(folder, "reports");
-  execFileSync(process.execPath, [join(import.meta.dirname, "agents-process.ts"), JSON.stringify({ shape, recentFacts }), path]);
+  execFileSync(process.execPath, [
+    join(import.meta.dirname, "agents-process.ts"),
+    JSON.stringify({ shape, recentFacts }),
+    path,
+  ]);
   const streams = new Map<number, (message: Uint8Array) => void>();
   const dial = (address: string): ReturnType<typeof transportTo> =>
     transportTo(address, async ({ signal, url }) => {
-      if (!url.endsWith("/WatchReports")) return { status: 404, header: new Headers(), body: nothing(), trailer: new Headers() };
+      if (!url.endsWith("/WatchReports"))
+        return { status: 404, header: new Headers(), body: nothing(), trailer: new Headers() };
       const { response, send } = openStream(signal);
       streams.set(nodeFromAddress(address), send);
       return response;

@@ -27,7 +27,9 @@ export function transportTo(baseUrl: string, answer: Answer): Transport {
 export function answerBy(routes: (router: ConnectRouter) => void): Answer {
   const router = createConnectRouter({ connect: true, grpc: false, grpcWeb: false });
   routes(router);
-  const handlers = new Map(router.handlers.map((handler): [string, UniversalHandler] => [handler.requestPath, handler]));
+  const handlers = new Map(
+    router.handlers.map((handler): [string, UniversalHandler] => [handler.requestPath, handler]),
+  );
   return async ({ method, url, header, body, signal }) => {
     const handler = handlers.get(new URL(url).pathname);
     if (handler === undefined) return { status: 404, header: new Headers(), body: empty(), trailer: new Headers() };
@@ -50,7 +52,10 @@ export function answerBy(routes: (router: ConnectRouter) => void): Answer {
 }
 
 /** The answer that a stream of messages is; it stays open. Returns what sends a message, enveloped. */
-export function openStream(signal: AbortSignal | undefined): { readonly response: UniversalClientResponse; readonly send: (message: Uint8Array) => void } {
+export function openStream(signal: AbortSignal | undefined): {
+  readonly response: UniversalClientResponse;
+  readonly send: (message: Uint8Array) => void;
+} {
   const waiting: Uint8Array[] = [];
   let wake = (): void => undefined;
   const isOver = (): boolean => signal?.aborted === true;

@@ -53,7 +53,12 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   { name: "logs", group: LOOKING, summary: "show what an instance writes", load: () => import("./commands/logs.ts") },
   { name: "facts", group: LOOKING, summary: "show what happened", load: () => import("./commands/facts.ts") },
-  { name: "nodes", group: LOOKING, summary: "list nodes, cordon or drain one", load: () => import("./commands/nodes.ts") },
+  {
+    name: "nodes",
+    group: LOOKING,
+    summary: "list nodes, cordon or drain one",
+    load: () => import("./commands/nodes.ts"),
+  },
   {
     name: "dev",
     group: SERVING,

@@ -120,7 +120,8 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     startTimeoutMs: limits.startTimeoutMs,
     orderTimeoutMs: limits.orderTimeoutMs,
   };
-  const nodesNow = (name: string): readonly PlacementNode[] => placementNodes({ fleet, clock, silence, underWay }, name);
+  const nodesNow = (name: string): readonly PlacementNode[] =>
+    placementNodes({ fleet, clock, silence, underWay }, name);
   const actions = createGenerationActions({
     agents,
     modules,
@@ -150,8 +151,7 @@ export function createControlPlane(deps: ControlPlaneDeps): ControlPlane {
     reserve: (order, call) => reservePlacement({ fleet, agents, timeoutMs: limits.reservationTimeoutMs }, order, call),
     // Agents that push their reports are on no list: after one and a half intervals those that can be heard have been.
     mayLackNodes: () =>
-      reader.isRebuilding() ||
-      (clock.steadyMs() - startedMs < silence.suspectAfterMs && !knownAgents.areAllHeard()),
+      reader.isRebuilding() || (clock.steadyMs() - startedMs < silence.suspectAfterMs && !knownAgents.areAllHeard()),
     placementNodes: nodesNow,
     slots: createSlots(limits.startsMax, "starts"),
   });

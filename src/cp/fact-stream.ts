@@ -71,7 +71,11 @@ export async function* streamFacts(deps: FactStreamDeps, request: FactStreamRequ
 }
 
 /** Takes all facts that stand after the positions, merged by time where nodes allow it, and marks their nodes as read. */
-function readOn(fleet: Fleet, unread: Set<string>, positions: FactPositions): { facts: readonly HeldFact[]; gap: boolean } {
+function readOn(
+  fleet: Fleet,
+  unread: Set<string>,
+  positions: FactPositions,
+): { facts: readonly HeldFact[]; gap: boolean } {
   const found: { readonly fact: HeldFact; readonly timeMs: number }[] = [];
   let gap = false;
   for (const nodeId of unread) {

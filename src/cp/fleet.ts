@@ -108,7 +108,12 @@ export function createFleet(deps: FleetDeps): Fleet {
       const before = held.get(nodeId);
       if (!before && held.size >= limits.nodesMax) forget(longestSilent(held.values(), deps, nodeId));
       const share = Math.max(1, Math.floor(limits.factsMax / Math.max(1, held.size)));
-      const { node: fold, news, instances, witnesses } = foldReport(before?.fold, report, {
+      const {
+        node: fold,
+        news,
+        instances,
+        witnesses,
+      } = foldReport(before?.fold, report, {
         instancesMax: limits.instancesPerNodeMax,
         factsMax: Math.min(limits.factsPerNodeMax, share),
         unfinishedMax: 8,

@@ -146,7 +146,9 @@ function foldInLife(
 ): { readonly node: NodeFold; readonly isAnew: boolean } {
   const to = report.afterSequence + BigInt(report.facts.length);
   const ranges = addRange(before.ranges, { after: report.afterSequence, to }, limits.unfinishedMax);
-  const snapshots = report.snapshot ? addPage(before.snapshots, report.snapshot, limits.unfinishedMax) : before.snapshots;
+  const snapshots = report.snapshot
+    ? addPage(before.snapshots, report.snapshot, limits.unfinishedMax)
+    : before.snapshots;
   // The snapshot first: of the facts that come along with it most are in it.
   const held = report.snapshot ? applySnapshot({ ...before, snapshots }) : before;
   const unsettled = report.facts.filter((fact) => held.coverage === undefined || fact.sequence > held.coverage);
@@ -203,7 +205,10 @@ function instanceChanges(facts: readonly HeldFact[]): ReadonlyMap<string, AheadE
   const changes = new Map<string, AheadEntry<HeldInstance>>();
   for (const { sequence, instance, kind } of facts) {
     if (instance)
-      changes.set(instance.id, { sequence, value: kind === FactKind.INSTANCE_FORGOTTEN ? undefined : instance.alone() });
+      changes.set(instance.id, {
+        sequence,
+        value: kind === FactKind.INSTANCE_FORGOTTEN ? undefined : instance.alone(),
+      });
   }
   return changes;
 }

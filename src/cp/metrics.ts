@@ -91,9 +91,12 @@ export function createMetrics(deps: MetricsDeps): Metrics {
 
 function discoveryFamily(health: DiscoveryHealth | undefined): string[] {
   if (health === undefined) return [];
-  return family("wasmatrix_discovery_reached", "gauge", "Whether the discovery store answered when it was last asked.", [
-    ["", health.kind === "reached" ? 1 : 0],
-  ]);
+  return family(
+    "wasmatrix_discovery_reached",
+    "gauge",
+    "Whether the discovery store answered when it was last asked.",
+    [["", health.kind === "reached" ? 1 : 0]],
+  );
 }
 
 type Sample = readonly [labels: string, value: number];

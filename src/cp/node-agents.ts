@@ -49,7 +49,10 @@ export function createNodeAgents(deps: NodeAgentsDeps): NodeAgents {
     const known = clients.get(address);
     if (known) return known;
     const transport = faultTransport(deps.dial(address));
-    const client = { agent: createClient(NodeAgentService, transport), fleet: createClient(NodeFleetService, transport) };
+    const client = {
+      agent: createClient(NodeAgentService, transport),
+      fleet: createClient(NodeFleetService, transport),
+    };
     const oldest = clients.keys().next().value;
     if (clients.size >= CLIENTS_MAX && oldest !== undefined) clients.delete(oldest);
     clients.set(address, client);

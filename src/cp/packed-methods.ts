@@ -3,7 +3,12 @@
  * bytes as the contract says, for an order of magnitude less memory and time. JSON has no such form and goes the usual way.
  */
 import type { DescMethodServerStreaming, DescMethodUnary } from "@bufbuild/protobuf";
-import { createConnectRouter, type ConnectRouter, type ConnectRouterOptions, type MethodImpl } from "@connectrpc/connect";
+import {
+  createConnectRouter,
+  type ConnectRouter,
+  type ConnectRouterOptions,
+  type MethodImpl,
+} from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { ControlPlaneService, type ReportStatusResponseSchema } from "../gen/wasmatrix/v1/control_plane_pb.ts";
 import { NodeFleetService, type WatchReportsRequestSchema } from "../gen/wasmatrix/v1/node_fleet_pb.ts";

@@ -122,7 +122,15 @@ export function judgeNodes(nodes: readonly PlacementNode[], request: PlacementRe
       const parts = failed.length === 0 ? costParts(node, request, most) : { load: 0, module: 0, spread: 0 };
       const last = node.rebuilding ? 1 : 0;
       const unshared = request.unsharedCount(node.info);
-      return { last, unshared, nodeId: node.info.nodeId, failed: words, loadCost: parts.load, moduleCost: parts.module, spreadCost: parts.spread };
+      return {
+        last,
+        unshared,
+        nodeId: node.info.nodeId,
+        failed: words,
+        loadCost: parts.load,
+        moduleCost: parts.module,
+        spreadCost: parts.spread,
+      };
     })
     .toSorted(
       (a, b) =>
@@ -206,11 +214,7 @@ function noNodeFits(judged: readonly Judged[], request: PlacementRequest): Fault
   const onlyRoom = relevant.some(({ failed }) => failed.every((each) => each === "instances" || each === "memory"));
   const of = request.nodeId === "" ? `of ${relevant.length} known` : `"${request.nodeId}"`;
   const onlyProviders = relevant.every(({ failed }) => failed.every((each) => each === "providers"));
-  const reason = onlyRoom
-    ? Reason.NODE_AT_CAPACITY
-    : onlyProviders
-      ? Reason.PROVIDER_NOT_FOUND
-      : Reason.NO_NODE_FITS;
+  const reason = onlyRoom ? Reason.NODE_AT_CAPACITY : onlyProviders ? Reason.PROVIDER_NOT_FOUND : Reason.NO_NODE_FITS;
   return fault(reason, `${doing}: no node fits (${of}: ${why})`, {
     subject,
   });

@@ -66,7 +66,10 @@ export function createReportStreams(deps: ReportStreamsDeps): ReportStreams {
         : { case: "acknowledged" as const, value: { epoch: fold.epoch, sequence: fold.coverage } };
     const stream = watch(agent, { holds, reportInterval: durationFromMs(reportIntervalMs) }, signal);
     const late = (): Fault =>
-      fault(Reason.NODE_UNREACHABLE, `Cannot read reports from ${address}: nothing came for ${reportIntervalMs * SILENT_INTERVALS} ms`);
+      fault(
+        Reason.NODE_UNREACHABLE,
+        `Cannot read reports from ${address}: nothing came for ${reportIntervalMs * SILENT_INTERVALS} ms`,
+      );
     for await (const { report } of eachWithin(clock, reportIntervalMs * SILENT_INTERVALS, stream, late)) {
       if (report?.info === undefined) continue;
       const isPage = report.snapshot !== undefined && report.snapshot.page + 1 < report.snapshot.pageCount;

@@ -37,7 +37,8 @@ export function createSortedList<T>(compare: (a: T, b: T) => number): SortedList
     if (present !== undefined && compare(present, item) === 0) return;
     piece.splice(index, 0, item);
     size += 1;
-    if (piece.length > PIECE_MAX) pieces.splice(Math.max(at, 0), 1, piece.slice(0, PIECE_MAX / 2), piece.slice(PIECE_MAX / 2));
+    if (piece.length > PIECE_MAX)
+      pieces.splice(Math.max(at, 0), 1, piece.slice(0, PIECE_MAX / 2), piece.slice(PIECE_MAX / 2));
   };
   const takeIn = (): void => {
     if (waiting.length === 0) return;

@@ -16,10 +16,7 @@ import type { SnapshotPage } from "./fold/snapshot-pages.ts";
 import { assertProtocolVersionServed } from "./served-protocol.ts";
 
 /** Folds a report in. Throws `INVALID_REQUEST` for one that contradicts itself, and `PROTOCOL_VERSION_UNSUPPORTED`. */
-export function takeReport(
-  deps: { readonly fleet: Fleet; readonly log: Log },
-  packed: PackedReport,
-): ReportOutcome {
+export function takeReport(deps: { readonly fleet: Fleet; readonly log: Log }, packed: PackedReport): ReportOutcome {
   const report = nodeReportFromPacked(packed);
   const before = deps.fleet.node(report.info.nodeId)?.fold;
   const outcome = deps.fleet.report(report);
@@ -91,7 +88,9 @@ export function nodeReportFromPacked(packed: PackedReport): NodeReport {
       refuse(`fact ${index} is out of sequence`, `facts[${index}].sequence`);
     return fact;
   });
-  const snapshot = packed.snapshot && pageFromPacked(info.nodeId, packed.snapshot, () => refuse("an instance cannot be read", "snapshot.instances"));
+  const snapshot =
+    packed.snapshot &&
+    pageFromPacked(info.nodeId, packed.snapshot, () => refuse("an instance cannot be read", "snapshot.instances"));
   if (snapshot && snapshot.page >= snapshot.pageCount)
     refuse("the snapshot's page lies beyond its last", "snapshot.page");
   return { info, epoch, afterSequence, facts, snapshot, load, leaving, sentNs: nanoseconds(sendTime) };

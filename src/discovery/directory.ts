@@ -62,7 +62,8 @@ export function openDirectory(deps: DirectoryDeps): Directory {
       if (hasChanged) deps.onNodes(nodes);
     } catch (error) {
       const message = isFault(error) ? error.message : String(error);
-      if (health.kind !== "unreachable") log.warn("discovery store cannot be reached, going on with what it said last", { why: message });
+      if (health.kind !== "unreachable")
+        log.warn("discovery store cannot be reached, going on with what it said last", { why: message });
       health = healthAfter(health, message, clock.nowMs());
     }
   };

@@ -13,7 +13,11 @@ import { createTestFleet, eventually, inline, type TestFleet } from "./test-flee
 const { RUNNING, STOPPED, BACKOFF, EXITED } = InstanceState;
 
 function sighting(nodeId: string, fields: { state?: InstanceState; createdMs?: number; generation?: bigint } = {}) {
-  return { nodeId, instance: heldInstanceFromMessage(instanceOf({ id: idOf(1), nodeId, ...fields })), heard: true } satisfies Sighting;
+  return {
+    nodeId,
+    instance: heldInstanceFromMessage(instanceOf({ id: idOf(1), nodeId, ...fields })),
+    heard: true,
+  } satisfies Sighting;
 }
 
 function endedOn(...sightings: readonly Sighting[]): readonly string[] {

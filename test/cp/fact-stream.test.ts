@@ -10,7 +10,11 @@ import { createManualClock } from "./manual-clock.ts";
 import { idOf, instanceOf, nodeInfoOf, reportOf } from "./node-history.ts";
 
 const emptyFleet = (): Fleet =>
-  createFleet({ clock: { nowMs: () => 0, steadyMs: () => 0 }, silence: silencePolicyFromInterval(5_000), limits: FLEET_LIMITS });
+  createFleet({
+    clock: { nowMs: () => 0, steadyMs: () => 0 },
+    silence: silencePolicyFromInterval(5_000),
+    limits: FLEET_LIMITS,
+  });
 
 function factOf(nodeId: string, epoch: string, sequence: number, timeMs: number, argBytes = 0): Fact {
   const instance = instanceOf({ id: idOf(1), nodeId, args: argBytes === 0 ? [] : ["x".repeat(argBytes)] });
@@ -40,7 +44,8 @@ async function read(fleet: Fleet, after: FactPositions = new Map()): Promise<rea
   return batches;
 }
 
-const named = ({ nodeId, epoch, sequence }: Pick<Fact, "nodeId" | "epoch" | "sequence">): string => `${nodeId}/${epoch}/${sequence}`;
+const named = ({ nodeId, epoch, sequence }: Pick<Fact, "nodeId" | "epoch" | "sequence">): string =>
+  `${nodeId}/${epoch}/${sequence}`;
 
 describe("a stream of facts", () => {
   it("resumed at any batch yields every fact exactly once, in order within each node", async () => {

@@ -35,7 +35,9 @@ function held(node: NodeFold): ReadonlyMap<string, Instance> {
 function plain(node: NodeFold): unknown {
   const ledger = <T, P>({ settled, ahead }: Ledger<T>, taken: (value: T) => P): unknown => ({
     settled: new Map(settled.entries().map(([id, value]) => [id, taken(value)])),
-    ahead: new Map(ahead.entries().map(([id, { sequence, value }]) => [id, { sequence, value: value && taken(value) }])),
+    ahead: new Map(
+      ahead.entries().map(([id, { sequence, value }]) => [id, { sequence, value: value && taken(value) }]),
+    ),
   });
   return {
     ...node,
@@ -46,7 +48,12 @@ function plain(node: NodeFold): unknown {
     snapshots: node.snapshots.map(({ pages, ...rest }) => ({
       ...rest,
       pages: new Map(
-        pages.entries().map(([page, { instances, ...more }]) => [page, { ...more, instances: instances.map((each) => each.whole()) }]),
+        pages
+          .entries()
+          .map(([page, { instances, ...more }]) => [
+            page,
+            { ...more, instances: instances.map((each) => each.whole()) },
+          ]),
       ),
     })),
   };

@@ -7,7 +7,11 @@ import { isFault, Reason } from "../../src/fault.ts";
 
 const id = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
 /** Ids, and what somebody could pass for one to reach another key. */
-const anyText = fc.oneof(id, fc.string({ unit: "binary" }), fc.constantFrom("../instances/a", "a/b", "a:b", "", "logs/x"));
+const anyText = fc.oneof(
+  id,
+  fc.string({ unit: "binary" }),
+  fc.constantFrom("../instances/a", "a/b", "a:b", "", "logs/x"),
+);
 
 describe("the key guard", () => {
   test("makes keys of nodes and of providers only, whatever the ids are", () => {
@@ -81,13 +85,22 @@ describe("entries", () => {
 
   test("that somebody else wrote are passed over, whatever they are", () => {
     fc.assert(
-      fc.property(fc.oneof(id.map((one) => `/wasmatrix/nodes/${one}`), fc.string()), fc.oneof(fc.string(), fc.json()), (key, text) => {
-        const read = entryFromText(key, text);
-        expect(read === undefined || read.kind === "node").toBe(true);
-      }),
+      fc.property(
+        fc.oneof(
+          id.map((one) => `/wasmatrix/nodes/${one}`),
+          fc.string(),
+        ),
+        fc.oneof(fc.string(), fc.json()),
+        (key, text) => {
+          const read = entryFromText(key, text);
+          expect(read === undefined || read.kind === "node").toBe(true);
+        },
+      ),
       { numRuns: 1_000 },
     );
-    expect(entryFromText("/wasmatrix/nodes/a", '{"address":"file:///etc","ingressAddress":"","protocolVersion":1}')).toBeUndefined();
+    expect(
+      entryFromText("/wasmatrix/nodes/a", '{"address":"file:///etc","ingressAddress":"","protocolVersion":1}'),
+    ).toBeUndefined();
     expect(entryFromText("/wasmatrix/nodes/a", "x".repeat(5000))).toBeUndefined();
   });
 });

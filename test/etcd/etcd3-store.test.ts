@@ -37,7 +37,13 @@ describe.skipIf(etcdProgram === undefined)("on a real etcd", () => {
   test("a directory hears of nodes that register, change and leave", async () => {
     const [ofAgent, ofControlPlane] = [open(), open()];
     let entries: readonly DiscoveryEntry[] = [node("hears-a")];
-    const directory = openDirectory({ store: ofControlPlane, clock, entropy: systemEntropy, log: silentLog, onNodes: () => undefined });
+    const directory = openDirectory({
+      store: ofControlPlane,
+      clock,
+      entropy: systemEntropy,
+      log: silentLog,
+      onNodes: () => undefined,
+    });
     const registration = startRegistration({ store: ofAgent, clock, log: silentLog, entries: () => entries });
     await vi.waitFor(() => expect(directory.nodes).toContainEqual(node("hears-a")), patient);
     entries = [
@@ -57,7 +63,13 @@ describe.skipIf(etcdProgram === undefined)("on a real etcd", () => {
 
   test("a lease that etcd forgot is taken anew, and the entries are back", async () => {
     const store = open();
-    const registration = startRegistration({ store, clock, log: silentLog, entries: () => [node("again-a")], ttlMs: 1_500 });
+    const registration = startRegistration({
+      store,
+      clock,
+      log: silentLog,
+      entries: () => [node("again-a")],
+      ttlMs: 1_500,
+    });
     const admin = new Etcd3({ hosts: etcd.url });
     const key = "/wasmatrix/nodes/again-a";
     await vi.waitFor(async () => expect(await admin.get(key)).not.toBeNull(), patient);
@@ -96,7 +108,13 @@ describe.skipIf(etcdProgram === undefined)("on a real etcd", () => {
       onNodes: () => undefined,
     });
     let entries = [node("away-a")];
-    const registration = startRegistration({ store: ofAgent, clock, log: silentLog, entries: () => entries, ttlMs: 1_500 });
+    const registration = startRegistration({
+      store: ofAgent,
+      clock,
+      log: silentLog,
+      entries: () => entries,
+      ttlMs: 1_500,
+    });
     await vi.waitFor(() => expect(directory.nodes).toContainEqual(node("away-a")), patient);
     await etcd.halt();
     await vi.waitFor(() => {
@@ -160,12 +178,18 @@ describe.skipIf(etcdProgram === undefined)("on an etcd with TLS, users and passw
 
       const store = openEtcd3Store({ endpoints: [etcd.url], tls, user: { name: "agent", password: "secret" } });
       const registration = startRegistration({ store, clock, log: silentLog, entries: () => [node("tls-a")] });
-      await vi.waitFor(async () => expect((await store.list()).map(({ key: at }) => at)).toContain("/wasmatrix/nodes/tls-a"), patient);
+      await vi.waitFor(
+        async () => expect((await store.list()).map(({ key: at }) => at)).toContain("/wasmatrix/nodes/tls-a"),
+        patient,
+      );
       await registration.close();
       await store.close();
 
       const wrong = openEtcd3Store({ endpoints: [etcd.url], tls, user: { name: "agent", password: "no" } });
-      await expect(wrong.list()).rejects.toMatchObject({ reason: Reason.DISCOVERY_UNAVAILABLE, message: expect.stringMatching(/authentication failed/) });
+      await expect(wrong.list()).rejects.toMatchObject({
+        reason: Reason.DISCOVERY_UNAVAILABLE,
+        message: expect.stringMatching(/authentication failed/),
+      });
       await wrong.close();
       const untrusting = openEtcd3Store({ endpoints: [etcd.url], callTimeoutMs: 1_000 });
       await expect(untrusting.list()).rejects.toMatchObject({ reason: Reason.DISCOVERY_UNAVAILABLE });

@@ -29,7 +29,13 @@ export function kvHost(kv: KvProvider, grants: readonly Grant[]): GuestHost & { 
 
 /** What `--allow-kv` grants. */
 export const ALLOW_KV: readonly Grant[] = [
-  { providerId: "kv", type: "kv", bucket: "default", permissions: ["kv:read", "kv:write", "kv:delete"], deniedPermissions: [] },
+  {
+    providerId: "kv",
+    type: "kv",
+    bucket: "default",
+    permissions: ["kv:read", "kv:write", "kv:delete"],
+    deniedPermissions: [],
+  },
 ];
 
 /** A request; by default a GET without headers and body. */

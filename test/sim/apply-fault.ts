@@ -26,7 +26,8 @@ export function applyFault(world: World, fault: Fault): void {
       if (fault.disk === "power-cut") agent.disk.losePower();
       if (fault.disk === "wiped") agent.disk.wipe();
       const isStale = fault.disk === "stale" && agent.disk.restoreBackup();
-      if (fault.disk === "power-cut" || fault.disk === "wiped" || isStale) history.forgetful.set(agent.nodeId, fault.disk);
+      if (fault.disk === "power-cut" || fault.disk === "wiped" || isStale)
+        history.forgetful.set(agent.nodeId, fault.disk);
       return bootAgain(agentAt(fault.node), fault.downMs);
     }
     case "torn-write": {
@@ -70,7 +71,9 @@ export function applyFault(world: World, fault: Fault): void {
       return;
     case "crash-control-plane":
     case "crash-control-planes":
-      for (const controlPlane of fault.kind === "crash-control-planes" ? controlPlanes : controlPlanes.slice(fault.index, fault.index + 1)) {
+      for (const controlPlane of fault.kind === "crash-control-planes"
+        ? controlPlanes
+        : controlPlanes.slice(fault.index, fault.index + 1)) {
         controlPlane.kill();
         bootControlPlane(controlPlane, fault.downMs);
       }
@@ -82,12 +85,16 @@ export function applyFault(world: World, fault: Fault): void {
       return;
     }
     case "one-way": {
-      const isConcerned = (from: string, to: string): boolean => (fault.from === "*" || from === fault.from) && to === fault.to;
+      const isConcerned = (from: string, to: string): boolean =>
+        (fault.from === "*" || from === fault.from) && to === fault.to;
       timeline.after(fault.forMs, weather.block(isConcerned));
       return;
     }
     case "partition":
-      timeline.after(fault.forMs, weather.block((from, to) => (from === fault.host) !== (to === fault.host)));
+      timeline.after(
+        fault.forMs,
+        weather.block((from, to) => (from === fault.host) !== (to === fault.host)),
+      );
       return;
     case "bad-weather":
       weather.storm = fault;

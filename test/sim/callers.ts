@@ -3,7 +3,13 @@ import { createHash } from "node:crypto";
 import { createClient, type Client } from "@connectrpc/connect";
 import { isFault, Reason, reasonName } from "../../src/fault.ts";
 import { ControlPlaneService } from "../../src/gen/wasmatrix/v1/control_plane_pb.ts";
-import { CapabilityType, InstanceState, OnNodeLoss, RestartMode, type Instance } from "../../src/gen/wasmatrix/v1/instance_pb.ts";
+import {
+  CapabilityType,
+  InstanceState,
+  OnNodeLoss,
+  RestartMode,
+  type Instance,
+} from "../../src/gen/wasmatrix/v1/instance_pb.ts";
 import type { Node } from "../../src/gen/wasmatrix/v1/node_pb.ts";
 import { faultTransport } from "../../src/rpc/fault-transport.ts";
 import type { Answers } from "./checks/answers.ts";
@@ -102,7 +108,9 @@ export function createCallers(deps: CallersDeps): Callers {
         if (!isFault(error)) throw error;
         note(`${what} by ${name}: ${reasonName(error.reason)} ${error.message}`);
         if (FINAL.has(error.reason)) return false;
-        await new Promise<void>((resolve) => void timeline.after(random.whole(50, 3_000), () => process.deliver(resolve)));
+        await new Promise<void>(
+          (resolve) => void timeline.after(random.whole(50, 3_000), () => process.deliver(resolve)),
+        );
       }
     }
     return false;
@@ -143,7 +151,10 @@ export function createCallers(deps: CallersDeps): Callers {
     busy.delete(id);
   };
 
-  const acknowledge = (name: string, instance: Instance | undefined): { name: string; life: string; generation: bigint } => ({
+  const acknowledge = (
+    name: string,
+    instance: Instance | undefined,
+  ): { name: string; life: string; generation: bigint } => ({
     name,
     life: lifeOf(name)?.process?.name ?? name,
     generation: instance?.generation ?? 1n,
@@ -175,7 +186,7 @@ export function createCallers(deps: CallersDeps): Callers {
     const instances: Instance[] = [];
     const sentMs = timeline.nowMs;
     try {
-      for (let pageToken = ""; ; ) {
+      for (let pageToken = ""; ;) {
         const page = await apiOf(name).listInstances({ pageToken, includeEnded: true }, { timeoutMs: 10_000 });
         instances.push(...page.instances);
         pageToken = page.nextPageToken;
@@ -189,7 +200,8 @@ export function createCallers(deps: CallersDeps): Callers {
     // A process that has died and come back meanwhile is another one.
     const controlPlane = lifeOf(name);
     const life = controlPlane?.process?.name;
-    if (life !== undefined && controlPlane !== undefined && controlPlane.bootedAtMs < sentMs) deps.answers.judge(life, instances, sentMs);
+    if (life !== undefined && controlPlane !== undefined && controlPlane.bootedAtMs < sentMs)
+      deps.answers.judge(life, instances, sentMs);
     return instances;
   };
 
@@ -210,9 +222,15 @@ export function createCallers(deps: CallersDeps): Callers {
 
   const cordon = async (): Promise<void> => {
     const nodeId = random.pick(deps.members());
-    await attempt(`cordon ${nodeId}`, async (name) => void (await apiOf(name).cordonNode({ nodeId }, { timeoutMs: 5_000 })));
+    await attempt(
+      `cordon ${nodeId}`,
+      async (name) => void (await apiOf(name).cordonNode({ nodeId }, { timeoutMs: 5_000 })),
+    );
     await new Promise<void>((resolve) => void timeline.after(random.whole(500, 4_000), () => process.deliver(resolve)));
-    await attempt(`uncordon ${nodeId}`, async (name) => void (await apiOf(name).uncordonNode({ nodeId }, { timeoutMs: 5_000 })));
+    await attempt(
+      `uncordon ${nodeId}`,
+      async (name) => void (await apiOf(name).uncordonNode({ nodeId }, { timeoutMs: 5_000 })),
+    );
   };
 
   return {
@@ -253,7 +271,10 @@ export function createCallers(deps: CallersDeps): Callers {
         history.wanted.set(id, wanted);
         try {
           const module = { source: { case: "inline" as const, value: moduleFromProgram("service") } };
-          await apiOf(name).startInstance({ idempotencyKey: key, spec: { name: "probe" }, module }, { timeoutMs: 15_000 });
+          await apiOf(name).startInstance(
+            { idempotencyKey: key, spec: { name: "probe" }, module },
+            { timeoutMs: 15_000 },
+          );
           await apiOf(name).stopInstance({ instance: id }, { timeoutMs: 15_000 });
           return undefined;
         } catch (error) {
@@ -271,7 +292,12 @@ export function createCallers(deps: CallersDeps): Callers {
 }
 
 /** Answers that another try does not change. */
-const FINAL: ReadonlySet<Reason> = new Set([Reason.INSTANCE_NOT_FOUND, Reason.INSTANCE_NOT_RUNNING, Reason.GUEST_TRAPPED, Reason.UNIMPLEMENTED]);
+const FINAL: ReadonlySet<Reason> = new Set([
+  Reason.INSTANCE_NOT_FOUND,
+  Reason.INSTANCE_NOT_RUNNING,
+  Reason.GUEST_TRAPPED,
+  Reason.UNIMPLEMENTED,
+]);
 
 function drawWanted(random: Random, key: string): Wanted {
   const restarts = random.chance(0.6);
@@ -289,12 +315,20 @@ function drawWanted(random: Random, key: string): Wanted {
 
 function requestFor(random: Random, wanted: Wanted): Parameters<Api["startInstance"]>[0] {
   const { restarts, maxRetries, backoffMs, backoffMaxMs, elsewhere, program } = wanted;
-  const duration = (ms: number): { seconds: bigint; nanos: number } => ({ seconds: BigInt(Math.floor(ms / 1_000)), nanos: (ms % 1_000) * 1_000_000 });
+  const duration = (ms: number): { seconds: bigint; nanos: number } => ({
+    seconds: BigInt(Math.floor(ms / 1_000)),
+    nanos: (ms % 1_000) * 1_000_000,
+  });
   const mode = program.startsWith("service") || random.chance(0.5) ? RestartMode.ALWAYS : RestartMode.ON_FAILURE;
   return {
     spec: {
       name: `app-${random.whole(0, 3)}`,
-      restartPolicy: { mode: restarts ? mode : RestartMode.NEVER, maxRetries, backoff: duration(backoffMs), backoffMax: duration(backoffMaxMs) },
+      restartPolicy: {
+        mode: restarts ? mode : RestartMode.NEVER,
+        maxRetries,
+        backoff: duration(backoffMs),
+        backoffMax: duration(backoffMaxMs),
+      },
       assignments: [{ ...BUCKET, permissions: ["kv:read", "kv:write"] }],
       onNodeLoss: elsewhere ? OnNodeLoss.RESTART_ELSEWHERE : OnNodeLoss.NONE,
     },

@@ -5,7 +5,13 @@ const SEEDS = 12;
 
 async function tracesOf(workers: number, from = 1, count = SEEDS): Promise<ReadonlyMap<number, string>> {
   const traces = new Map<number, string>();
-  await sweep({ from, count, workers, withTraces: true, onSeed: ({ seed, trace = "" }) => void traces.set(seed, trace) });
+  await sweep({
+    from,
+    count,
+    workers,
+    withTraces: true,
+    onSeed: ({ seed, trace = "" }) => void traces.set(seed, trace),
+  });
   return new Map([...traces].toSorted(([a], [b]) => a - b));
 }
 

@@ -25,7 +25,13 @@ export type Fault =
   /** Messages from one host to another are lost, the other way they are not. `*` stands for all. */
   | (Lasting & { readonly kind: "one-way"; readonly from: string; readonly to: string })
   | (Lasting & { readonly kind: "partition"; readonly host: string })
-  | (Lasting & { readonly kind: "bad-weather"; readonly lost: number; readonly cut: number; readonly again: number; readonly slowMs: number })
+  | (Lasting & {
+      readonly kind: "bad-weather";
+      readonly lost: number;
+      readonly cut: number;
+      readonly again: number;
+      readonly slowMs: number;
+    })
   | (Timed & { readonly kind: "clock-jump"; readonly host: string; readonly byMs: number })
   | (Lasting & { readonly kind: "etcd-away" })
   | (Lasting & { readonly kind: "etcd-lags"; readonly byMs: number })
@@ -42,7 +48,9 @@ export type WorldSize = {
 /** Draws a plan: some seeds are calm, some have a few faults, some many. */
 export function drawFaults(random: Random, size: WorldSize, withEtcd: boolean): readonly Fault[] {
   const count = random.pick([0, 1, 2, 3, 5, 8]);
-  const faults = Array.from({ length: count }, () => drawFault(random, size, withEtcd)).toSorted((a, b) => a.atMs - b.atMs);
+  const faults = Array.from({ length: count }, () => drawFault(random, size, withEtcd)).toSorted(
+    (a, b) => a.atMs - b.atMs,
+  );
   // What survives the loss of one node is promised; two at once are another matter.
   const lost = faults.find(({ kind }) => kind === "lose-node");
   return faults.filter((fault) => fault.kind !== "lose-node" || fault === lost);
@@ -76,11 +84,19 @@ function drawFault(random: Random, { nodes, controlPlanes, troubleMs }: WorldSiz
   switch (random.whole(0, withEtcd ? 17 : 14)) {
     case 0:
     case 1:
-      return { kind: "crash-agent", node, atMs, downMs, disk: random.pick(["kept", "kept", "power-cut", "wiped", "stale"]) };
+      return {
+        kind: "crash-agent",
+        node,
+        atMs,
+        downMs,
+        disk: random.pick(["kept", "kept", "power-cut", "wiped", "stale"]),
+      };
     case 2:
       return { kind: "torn-write", node, atMs, nth: random.whole(1, 5), takesPlace, downMs };
     case 3:
-      return nodes > 1 && random.chance(0.4) ? { kind: "lose-node", node, atMs } : { kind: "leave", node, atMs, downMs };
+      return nodes > 1 && random.chance(0.4)
+        ? { kind: "lose-node", node, atMs }
+        : { kind: "leave", node, atMs, downMs };
     case 4:
       return { kind: "pause-agent", node, atMs, forMs: random.pick([shortMs, longMs]) };
     case 5:
@@ -93,12 +109,26 @@ function drawFault(random: Random, { nodes, controlPlanes, troubleMs }: WorldSiz
     case 9:
       return { kind: "die-sending", host, atMs, nth: random.whole(1, 8), takesPlace, downMs };
     case 10:
-      return { kind: "one-way", from: random.pick([host, "*"]), to: random.pick([`node-${node}`, `cp-${index}`]), atMs, forMs: random.pick([shortMs, longMs]) };
+      return {
+        kind: "one-way",
+        from: random.pick([host, "*"]),
+        to: random.pick([`node-${node}`, `cp-${index}`]),
+        atMs,
+        forMs: random.pick([shortMs, longMs]),
+      };
     case 11:
       return { kind: "partition", host, atMs, forMs: longMs };
     case 12:
     case 13:
-      return { kind: "bad-weather", atMs, forMs: longMs, lost: random.pick([0, 0.05, 0.3]), cut: random.pick([0, 0.05]), again: random.pick([0, 0.1]), slowMs: random.pick([0, 200, 3_000]) };
+      return {
+        kind: "bad-weather",
+        atMs,
+        forMs: longMs,
+        lost: random.pick([0, 0.05, 0.3]),
+        cut: random.pick([0, 0.05]),
+        again: random.pick([0, 0.1]),
+        slowMs: random.pick([0, 200, 3_000]),
+      };
     case 14:
       return random.chance(0.5)
         ? { kind: "clock-jump", host, atMs, byMs: random.pick([-3_600_000, -5_000, 5_000, 3_600_000]) }
@@ -106,7 +136,9 @@ function drawFault(random: Random, { nodes, controlPlanes, troubleMs }: WorldSiz
     case 15:
       return { kind: "etcd-away", atMs, forMs: random.pick([longMs, 20_000]) };
     case 16:
-      return random.chance(0.5) ? { kind: "etcd-lags", atMs, forMs: longMs, byMs: random.pick([500, 5_000]) } : { kind: "etcd-watches-drop", atMs, forMs: longMs };
+      return random.chance(0.5)
+        ? { kind: "etcd-lags", atMs, forMs: longMs, byMs: random.pick([500, 5_000]) }
+        : { kind: "etcd-watches-drop", atMs, forMs: longMs };
     default:
       return { kind: "etcd-wiped", atMs };
   }

@@ -115,7 +115,9 @@ export function joinWatchers(watchers: readonly Watcher[]): Required<Watcher> {
 export function noteAll(note: (line: string) => void): Watcher {
   return {
     onRecord: (node, { id, generation, state, witnessNodeId }) =>
-      note(`  ${node} records ${id} generation ${generation} ${state}${witnessNodeId === "" ? "" : ` (witness ${witnessNodeId})`}`),
+      note(
+        `  ${node} records ${id} generation ${generation} ${state}${witnessNodeId === "" ? "" : ` (witness ${witnessNodeId})`}`,
+      ),
     onWitness: (node, { instanceId, generation, nodeId, stopped }) =>
       note(`  ${node} keeps ${instanceId} generation ${generation} on ${nodeId}${stopped ? " stopped" : ""}`),
     onRunStarted: ({ life, id, generation }) => note(`  ${life} runs ${id} generation ${generation}`),

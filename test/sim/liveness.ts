@@ -43,7 +43,8 @@ async function viewsOf({ controlPlanes }: World, callers: Callers): Promise<read
 function unmetViews(world: World, views: readonly View[]): readonly Unmet[] {
   const withinMs = viewsWithinMs(world);
   return views.flatMap(({ name, instances }) => {
-    const what = instances === undefined ? `${name} does not list instances` : differenceFromTruth(world, name, instances);
+    const what =
+      instances === undefined ? `${name} does not list instances` : differenceFromTruth(world, name, instances);
     return what === undefined ? [] : [{ what, withinMs }];
   });
 }
@@ -57,7 +58,8 @@ export function differenceFromTruth({ agents }: World, name: string, answer: rea
     for (const record of agent.supervisor.list()) {
       const instance = said.get(`${nodeId}/${record.id}`);
       said.delete(`${nodeId}/${record.id}`);
-      if (instance === undefined) return `${name} does not know instance ${record.id}, which is ${record.state} on ${nodeId}`;
+      if (instance === undefined)
+        return `${name} does not know instance ${record.id}, which is ${record.state} on ${nodeId}`;
       // Uses are told a few seconds late; when it was observed is the control plane's own.
       const truth = { ...agent.describe(record), permissionUses: [] };
       const { observedTime: _, ...told } = { ...instance, permissionUses: [] };
@@ -67,7 +69,9 @@ export function differenceFromTruth({ agents }: World, name: string, answer: rea
   }
   const upNodes = new Set(agents.filter(({ running }) => running !== undefined).map(({ nodeId }) => nodeId));
   const invented = [...said.values()].find(({ nodeId }) => upNodes.has(nodeId));
-  return invented === undefined ? undefined : `${name} knows instance ${invented.id} on ${invented.nodeId}, which does not have it`;
+  return invented === undefined
+    ? undefined
+    : `${name} knows instance ${invented.id} on ${invented.nodeId}, which does not have it`;
 }
 
 /** Every node that is up is known to be. */
@@ -93,18 +97,31 @@ function unmetOfOne(world: World, wanted: Wanted, runs: Runs): readonly Unmet[] 
   const live = holdings.filter(({ record }) => !hasEnded(record));
   const unmet: Unmet[] = [];
   if (live.length > 1)
-    unmet.push({ what: `instance ${id} is live on ${live.map(({ nodeId }) => nodeId).join(" and ")} after healing`, withinMs: MENDING_MS });
+    unmet.push({
+      what: `instance ${id} is live on ${live.map(({ nodeId }) => nodeId).join(" and ")} after healing`,
+      withinMs: MENDING_MS,
+    });
   const stop = history.stopped.get(id);
   const [first] = live;
   if (stop !== undefined && first !== undefined && canBeKnown(world, id, stop.life))
-    unmet.push({ what: `instance ${id} is ${first.record.state} on ${first.nodeId} after healing, and ${stop.name} acknowledged its stop`, withinMs: MENDING_MS });
+    unmet.push({
+      what: `instance ${id} is ${first.record.state} on ${first.nodeId} after healing, and ${stop.name} acknowledged its stop`,
+      withinMs: MENDING_MS,
+    });
   for (const { nodeId, record } of live) {
     for (const permission of permissionsOf(record)) {
       const revocation = history.revoked.get(`${id} ${permission}`);
       if (revocation !== undefined && canBeKnown(world, id, revocation.life))
-        unmet.push({ what: `instance ${id} has ${permission} on ${nodeId} after healing, and ${revocation.name} acknowledged that it was revoked`, withinMs: MENDING_MS });
+        unmet.push({
+          what: `instance ${id} has ${permission} on ${nodeId} after healing, and ${revocation.name} acknowledged that it was revoked`,
+          withinMs: MENDING_MS,
+        });
     }
-    if (history.assigned.has(`${id} kv:delete`) && !permissionsOf(record).includes("kv:delete") && !mayRunTwice(history, id))
+    if (
+      history.assigned.has(`${id} kv:delete`) &&
+      !permissionsOf(record).includes("kv:delete") &&
+      !mayRunTwice(history, id)
+    )
       unmet.push({ what: `instance ${id} on ${nodeId} lacks kv:delete, which was assigned`, withinMs: MENDING_MS });
   }
   if (mustRun(world, wanted) && stop === undefined && runs.live(id).length === 0)

@@ -50,7 +50,11 @@ export function createNetwork(deps: NetworkDeps): Network {
   const isUp = (host: string): boolean =>
     [...listeners.values()].some((listener) => listener.host === host && listener.process.isAlive);
 
-  const call = async (from: Peer, address: string, request: UniversalClientRequest): Promise<UniversalClientResponse> => {
+  const call = async (
+    from: Peer,
+    address: string,
+    request: UniversalClientRequest,
+  ): Promise<UniversalClientResponse> => {
     const body = await collect(request.body);
     const { promise, resolve, reject } = Promise.withResolvers<UniversalClientResponse>();
     if (!from.process.effect("send")) return promise;
@@ -70,7 +74,8 @@ export function createNetwork(deps: NetworkDeps): Network {
       stalled.add(entry);
       request.signal?.addEventListener("abort", () => stalled.delete(entry), { once: true });
     };
-    const abandon = (): void => breakOff(request.signal?.reason instanceof Error ? request.signal.reason : reset(address));
+    const abandon = (): void =>
+      breakOff(request.signal?.reason instanceof Error ? request.signal.reason : reset(address));
     request.signal?.addEventListener("abort", abandon, { once: true });
 
     const fate = weather.fate(from.host, host);
@@ -83,7 +88,15 @@ export function createNetwork(deps: NetworkDeps): Network {
       timeline.after(fate.delayMs, () => from.process.deliver(() => reject(refused(address))));
       return promise;
     }
-    const connection: Connection = { number, from, to: listener, path, breakOff, onBreak: (fail) => (failReader = fail), stall };
+    const connection: Connection = {
+      number,
+      from,
+      to: listener,
+      path,
+      breakOff,
+      onBreak: (fail) => (failReader = fail),
+      stall,
+    };
     listener.open.add(connection);
     const arrive = (isCopy: boolean): void => {
       listener.process.deliver(() => {
@@ -116,7 +129,8 @@ export function createNetwork(deps: NetworkDeps): Network {
     };
     timeline.after(fate.delayMs, () => arrive(false));
     // The same bytes once more, as after a retry below the RPC layer: nobody hears that answer.
-    if (fate.kind === "arrives" && fate.again !== undefined) timeline.after(fate.delayMs + fate.again, () => arrive(true));
+    if (fate.kind === "arrives" && fate.again !== undefined)
+      timeline.after(fate.delayMs + fate.again, () => arrive(true));
     return promise;
   };
 

@@ -11,7 +11,8 @@ export function plantBug(name: string): void {
       const loaded = nextLoad(url, context);
       if (!url.endsWith(`/${bug.file}`)) return loaded;
       const text = String(loaded.source);
-      if (text.split(bug.find).length !== 2) throw new Error(`planted bug "${name}": ${bug.file} does not have its text exactly once`);
+      if (text.split(bug.find).length !== 2)
+        throw new Error(`planted bug "${name}": ${bug.file} does not have its text exactly once`);
       return { ...loaded, source: text.replace(bug.find, () => bug.replace) };
     },
   });

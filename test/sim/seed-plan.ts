@@ -48,7 +48,6 @@ export function planFromSeed(seed: number): RunPlan {
   };
 }
 
-
 function indexes(count: number): readonly number[] {
   return Array.from({ length: count }, (_, index) => index);
 }

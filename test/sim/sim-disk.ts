@@ -125,7 +125,8 @@ function memoryModules(modules: Map<string, Uint8Array>): ModuleStore {
       for await (const chunk of chunks) pieces.push(chunk);
       const bytes = new Uint8Array(Buffer.concat(pieces));
       const actual = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-      if (actual !== digest) throw fault(Reason.MODULE_DIGEST_MISMATCH, `Cannot keep module ${digest}: it is ${actual}`);
+      if (actual !== digest)
+        throw fault(Reason.MODULE_DIGEST_MISMATCH, `Cannot keep module ${digest}: it is ${actual}`);
       modules.set(digest, bytes);
       return { sizeBytes: bytes.length };
     },

@@ -37,7 +37,11 @@ type Lease = { readonly id: string; readonly ttlMs: number; readonly keys: Set<s
 type Listing = readonly { readonly key: string; readonly text: string }[];
 
 /** An empty etcd. */
-export function createSimEtcd(deps: { readonly timeline: Timeline; readonly weather: Weather; readonly random: Random }): SimEtcd {
+export function createSimEtcd(deps: {
+  readonly timeline: Timeline;
+  readonly weather: Weather;
+  readonly random: Random;
+}): SimEtcd {
   const { timeline, weather, random } = deps;
   const values = new Map<string, string>();
   const leases = new Map<string, Lease>();
@@ -47,9 +51,15 @@ export function createSimEtcd(deps: { readonly timeline: Timeline; readonly weat
   let granted = 0;
 
   const listing = (): Listing =>
-    [...values].filter(([key]) => key.startsWith(DISCOVERY_PREFIX)).map(([key, text]) => ({ key, text })).toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    [...values]
+      .filter(([key]) => key.startsWith(DISCOVERY_PREFIX))
+      .map(([key, text]) => ({ key, text }))
+      .toSorted((a, b) => (a.key < b.key ? -1 : 1));
   const changed = (): void => {
-    history = [...history.filter(({ atMs }) => timeline.nowMs - atMs < HISTORY_MS), { atMs: timeline.nowMs, listing: listing() }];
+    history = [
+      ...history.filter(({ atMs }) => timeline.nowMs - atMs < HISTORY_MS),
+      { atMs: timeline.nowMs, listing: listing() },
+    ];
     if (!etcd.watchesDrop) for (const watcher of watchers) watcher();
   };
   const renew = (lease: Lease): void => {
@@ -72,7 +82,9 @@ export function createSimEtcd(deps: { readonly timeline: Timeline; readonly weat
     /** A round trip: there, `act`, and back; lost on either way it is a call that takes too long. */
     const call = <T>(act: () => T): Promise<T> => {
       const { promise, resolve, reject } = Promise.withResolvers<T>();
-      const cancel = timeline.after(CALL_TIMEOUT_MS, () => process.deliver(() => reject(unavailable("no answer in time"))));
+      const cancel = timeline.after(CALL_TIMEOUT_MS, () =>
+        process.deliver(() => reject(unavailable("no answer in time"))),
+      );
       const back = (settle: () => void): void => {
         const fate = weather.fate(ETCD_HOST, host);
         if (fate.kind !== "arrives") return;
@@ -105,7 +117,12 @@ export function createSimEtcd(deps: { readonly timeline: Timeline; readonly weat
     return {
       grantLease: (ttlMs) =>
         call(() => {
-          const lease: Lease = { id: String(++granted), ttlMs: Math.ceil(ttlMs / 1_000) * 1_000, keys: new Set(), expire: () => undefined };
+          const lease: Lease = {
+            id: String(++granted),
+            ttlMs: Math.ceil(ttlMs / 1_000) * 1_000,
+            keys: new Set(),
+            expire: () => undefined,
+          };
           leases.set(lease.id, lease);
           renew(lease);
           return lease.id;
@@ -148,7 +165,8 @@ export function createSimEtcd(deps: { readonly timeline: Timeline; readonly weat
       watch(onChange) {
         const tell = (): void => {
           const fate = etcd.isAway ? undefined : weather.fate(ETCD_HOST, host);
-          if (fate?.kind === "arrives") timeline.after(fate.delayMs + random.whole(0, 5), () => process.deliver(onChange));
+          if (fate?.kind === "arrives")
+            timeline.after(fate.delayMs + random.whole(0, 5), () => process.deliver(onChange));
         };
         watchers.add(tell);
         mine.add(tell);

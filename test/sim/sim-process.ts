@@ -6,7 +6,12 @@ import type { Timeline } from "./timeline.ts";
 export type Effect = "send" | "write";
 
 /** How a process is to die: at its nth effect of a kind from now on, which still takes place or not. It is spared if there are not so many in time. */
-export type Doom = { readonly effect: Effect; readonly nth: number; readonly takesPlace: boolean; readonly withinMs: number };
+export type Doom = {
+  readonly effect: Effect;
+  readonly nth: number;
+  readonly takesPlace: boolean;
+  readonly withinMs: number;
+};
 
 /** See the top of the file. */
 export interface SimProcess {

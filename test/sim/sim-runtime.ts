@@ -70,8 +70,10 @@ export function createSimRuntime(process: SimProcess, watcher: RunWatcher): Runt
       };
       live.add(guest);
       watcher.onStarted(start);
-      if (what === "job") process.clock.after(Number(first), () => void end({ kind: "exited", exitCode: Number(second) }));
-      if (what === "crash") process.clock.after(Number(first), () => void end({ kind: "trapped", message: "unreachable" }));
+      if (what === "job")
+        process.clock.after(Number(first), () => void end({ kind: "exited", exitCode: Number(second) }));
+      if (what === "crash")
+        process.clock.after(Number(first), () => void end({ kind: "trapped", message: "unreachable" }));
       if (what === "noisy") void beRefused(start, Number(first), sleep);
       return guest;
     },

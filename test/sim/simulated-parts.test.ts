@@ -49,7 +49,8 @@ function loadedBy(files: readonly string[]): ReadonlySet<string> {
   const load = (file: string): void => {
     if (loaded.has(file)) return;
     loaded.add(file);
-    for (const [, target = ""] of codeOf(file).matchAll(/\bfrom "(\.{1,2}\/[^"]+)"/g)) load(join(dirname(file), target));
+    for (const [, target = ""] of codeOf(file).matchAll(/\bfrom "(\.{1,2}\/[^"]+)"/g))
+      load(join(dirname(file), target));
   };
   for (const file of files) load(file);
   return loaded;
@@ -61,7 +62,9 @@ function offencesOf(code: string): readonly string[] {
 
 describe("the simulated parts of the production code", () => {
   test("touch no real time, randomness or I/O, nor does anything that they load", () => {
-    const loaded = [...loadedBy(SIMULATED)].filter((file) => file !== CLOCK && file !== ADDRESSES && !file.startsWith("src/gen/"));
+    const loaded = [...loadedBy(SIMULATED)].filter(
+      (file) => file !== CLOCK && file !== ADDRESSES && !file.startsWith("src/gen/"),
+    );
     const offences = loaded.flatMap((file) => offencesOf(codeOf(file)).map((what) => `${file}: ${what}`));
     expect(offences).toEqual([]);
     expect(loaded.length).toBeGreaterThan(120);

@@ -29,7 +29,7 @@ export function tapStreamedReports(onReport: (report: ReportStatusRequest) => vo
     const response = await next(request);
     if (!response.stream || response.method.name !== "WatchReports") return response;
     const messages = response.message;
-    const tapped = async function* (): AsyncGenerator<(typeof messages extends AsyncIterable<infer T> ? T : never)> {
+    const tapped = async function* (): AsyncGenerator<typeof messages extends AsyncIterable<infer T> ? T : never> {
       for await (const message of messages) {
         const whole = isMessage(message, PackedWatchReportsResponseSchema)
           ? fromBinary(WatchReportsResponseSchema, toBinary(PackedWatchReportsResponseSchema, message))
@@ -51,7 +51,10 @@ export function tapReservations(onFailed: (instanceId: string, why: string) => v
       return await next(request);
     } catch (error) {
       const failure = faultFromConnect(error);
-      onFailed(instanceId, isFault(failure, Reason.UNIMPLEMENTED) ? "a home is of an older version" : "a home did not answer");
+      onFailed(
+        instanceId,
+        isFault(failure, Reason.UNIMPLEMENTED) ? "a home is of an older version" : "a home did not answer",
+      );
       throw error;
     }
   };
@@ -74,7 +77,10 @@ export const knowNoFleetService: Interceptor = (next) => (request) => {
 /** Notes what orders are about and what comes of them, for traces. */
 export function noteOrders(who: string, to: string, note: (line: string) => void): Interceptor {
   return (next) => async (request) => {
-    const id = "instanceId" in request.message && typeof request.message.instanceId === "string" ? request.message.instanceId : undefined;
+    const id =
+      "instanceId" in request.message && typeof request.message.instanceId === "string"
+        ? request.message.instanceId
+        : undefined;
     if (request.stream || id === undefined) return next(request);
     const what = `  ${who} to ${to}: ${request.method.name} ${id}`;
     const details = (message: object): string =>

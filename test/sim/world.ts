@@ -57,7 +57,10 @@ const COLD_START_MS = 5_000 * 1.02 + 500;
 const INSTANCES_MAX = 6;
 
 /** Runs a plan to its end, or to its first violation. The globals of this process are virtual meanwhile. */
-export async function runWorld(plan: RunPlan, options: { readonly trace: boolean; readonly log?: Log }): Promise<RunOutcome> {
+export async function runWorld(
+  plan: RunPlan,
+  options: { readonly trace: boolean; readonly log?: Log },
+): Promise<RunOutcome> {
   const random = createRandom(plan.seed, "world");
   const trace: string[] = [];
   const timeline = createTimeline(START_MS, settlePromises);
@@ -70,11 +73,24 @@ export async function runWorld(plan: RunPlan, options: { readonly trace: boolean
   const restore = installVirtualGlobals(timeline, random.fork("globals"));
   process.on("unhandledRejection", onRejection);
   try {
-    const world = createWorld(plan, { timeline, random, history, note, log: options.log ?? silentLog, isTraced: options.trace });
+    const world = createWorld(plan, {
+      timeline,
+      random,
+      history,
+      note,
+      log: options.log ?? silentLog,
+      isTraced: options.trace,
+    });
     await troubleAndHeal(world);
     if (history.failure !== undefined) note(`VIOLATION ${history.failure}`);
     const { started, excused } = history;
-    return { violation: history.failure, steps: timeline.steps, started: started.size, excused: [...started].filter((id) => excused.has(id)).length, trace };
+    return {
+      violation: history.failure,
+      steps: timeline.steps,
+      started: started.size,
+      excused: [...started].filter((id) => excused.has(id)).length,
+      trace,
+    };
   } finally {
     process.off("unhandledRejection", onRejection);
     restore();
@@ -155,7 +171,16 @@ function createWorld(
   const gone = new Set<string>();
   const joined = new Set<string>();
   const members = (): readonly string[] => [...joined].filter((nodeId) => !gone.has(nodeId));
-  const callers = createCallers({ timeline, network, random: random.fork("callers"), controlPlanes, history, answers, members, note });
+  const callers = createCallers({
+    timeline,
+    network,
+    random: random.fork("callers"),
+    controlPlanes,
+    history,
+    answers,
+    members,
+    note,
+  });
   const world = { plan, timeline, weather, etcd, agents, controlPlanes, gone, history, note };
   for (const controlPlane of controlPlanes) controlPlane.boot();
   agents.forEach((agent, index) => {
@@ -184,7 +209,9 @@ async function troubleAndHeal(world: WholeWorld): Promise<void> {
   }
   if (plan.endsWithColdStart && history.failure === undefined) await coldStart(world);
   world.judgeReports();
-  const stray = [...world.etcd.keysWritten].find((key) => !/^\/wasmatrix\/(nodes\/node-\d|providers\/node-\d:kv)$/.test(key));
+  const stray = [...world.etcd.keysWritten].find(
+    (key) => !/^\/wasmatrix\/(nodes\/node-\d|providers\/node-\d:kv)$/.test(key),
+  );
   if (stray !== undefined) history.fail(`etcd was given the key ${stray}`);
 }
 
@@ -196,10 +223,14 @@ async function coldStart(world: WholeWorld): Promise<void> {
   note(`cold start of ${controlPlane.name}`);
   controlPlane.kill();
   controlPlane.boot();
-  const withinMs = COLD_START_MS + viewsWithinMs(world) - viewsWithinMs({ ...world, plan: { ...world.plan, discovery: "push" } });
+  const withinMs =
+    COLD_START_MS + viewsWithinMs(world) - viewsWithinMs({ ...world, plan: { ...world.plan, discovery: "push" } });
   await runUntilMet(world, timeline.nowMs, async () => {
     const instances = await callers.view(controlPlane.name);
-    const what = instances === undefined ? `${controlPlane.name} does not list` : differenceFromTruth(world, controlPlane.name, instances);
+    const what =
+      instances === undefined
+        ? `${controlPlane.name} does not list`
+        : differenceFromTruth(world, controlPlane.name, instances);
     return what === undefined ? [] : [{ what: `after a cold start ${what}`, withinMs }];
   });
 }
@@ -207,7 +238,7 @@ async function coldStart(world: WholeWorld): Promise<void> {
 /** Goes on until nothing is unmet, now and a little later, or something has been so for too long. */
 async function runUntilMet(world: WholeWorld, sinceMs: number, look: () => Promise<readonly Unmet[]>): Promise<void> {
   const { timeline, history } = world;
-  for (let timesMet = 0; timesMet < 2 && history.failure === undefined; ) {
+  for (let timesMet = 0; timesMet < 2 && history.failure === undefined;) {
     await run(world, timeline.nowMs + LOOK_MS);
     if (history.failure !== undefined) return;
     const unmet = (await waitFor(world, look())) ?? [];

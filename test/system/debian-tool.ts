@@ -21,7 +21,9 @@ export function debianTool(program: string, debianPackage: string): string | und
   } catch {
     // Lost: why apt failed. What matters to the reader of the test's output is said below.
   }
-  console.error(`${program} is not here and Debian's package ${debianPackage} cannot be had: tests that need it are skipped`);
+  console.error(
+    `${program} is not here and Debian's package ${debianPackage} cannot be had: tests that need it are skipped`,
+  );
   return undefined;
 }
 

@@ -7,8 +7,9 @@ import { InstanceSchema, type Instance } from "../../gen/wasmatrix/v1/instance_p
 import { openEnum, timeMsIn, WireScan } from "./wire-scan.ts";
 
 /** See the top of the file. Immutable. */
-export interface HeldInstance
-  extends Readonly<Pick<Instance, "id" | "name" | "nodeId" | "generation" | "state" | "onNodeLoss" | "witnessNodeId">> {
+export interface HeldInstance extends Readonly<
+  Pick<Instance, "id" | "name" | "nodeId" | "generation" | "state" | "onNodeLoss" | "witnessNodeId">
+> {
   /** All of it, taken apart at each call but for those asked for lately. Not to be changed. */
   whole(): Instance;
   /** When it was made, by its node's clock, in milliseconds since the Unix epoch; 0 if its node did not say. */

@@ -56,7 +56,11 @@ export function ledgerChanges<T>(
 ): readonly LedgerChange<T>[] {
   if (before === after) return [];
   // One version after the other, because going to and fro between two versions costs their difference each time.
-  const changes = [...ids].map((id) => ({ id, before: before && ledgerValue(before, id), after: undefined as T | undefined }));
+  const changes = [...ids].map((id) => ({
+    id,
+    before: before && ledgerValue(before, id),
+    after: undefined as T | undefined,
+  }));
   for (const change of changes) change.after = ledgerValue(after, change.id);
   return changes.filter((change) => change.before !== change.after);
 }
@@ -92,7 +96,9 @@ export function settle<T>(ledger: Ledger<T>, coverage: bigint): Ledger<T> {
   if (ledger.ahead.size === 0) return ledger;
   const reached = ledger.ahead.entries().filter(([, entry]) => entry.sequence <= coverage);
   if (reached.length === 0) return ledger;
-  const settled = reached.flatMap(([id, { value }]): MapChange<string, T>[] => (value === undefined ? [] : [[id, value]]));
+  const settled = reached.flatMap(([id, { value }]): MapChange<string, T>[] =>
+    value === undefined ? [] : [[id, value]],
+  );
   return { settled: ledger.settled.with(settled), ahead: ledger.ahead.with(reached.map(([id]) => [id, undefined])) };
 }
 

@@ -254,7 +254,11 @@ describe("nodes", () => {
   it("are told how often to report, and refused if they speak a protocol that is not served", async () => {
     const fleet = createTestFleet({ reportIntervalMs: 1_500 });
     const { reportInterval, protocolVersion } = await fleet.client.registerNode({ info: nodeInfoOf(), epoch: "e1" });
-    expect([reportInterval?.seconds, reportInterval?.nanos, protocolVersion]).toEqual([1n, 500_000_000, PROTOCOL_VERSION]);
+    expect([reportInterval?.seconds, reportInterval?.nanos, protocolVersion]).toEqual([
+      1n,
+      500_000_000,
+      PROTOCOL_VERSION,
+    ]);
     const old = { ...nodeInfoOf({ nodeId: "old" }), protocolVersion: 0 };
     expect(await reasonOf(fleet.client.registerNode({ info: old, epoch: "e1" }))).toBe(
       Reason.PROTOCOL_VERSION_UNSUPPORTED,

@@ -42,13 +42,9 @@ function copyAt(witnessNodeId: string, generation: bigint, nodeId: string, stopp
   return create(WitnessSchema, { instanceId: ID, generation, nodeId, stopped, witnessNodeId });
 }
 
-function planOf(
-  sightings: readonly Sighting[],
-  copies: readonly Witness[],
-  fleet: Fleet = HEARD,
-): readonly object[] {
-  return planGenerations({ instanceId: ID, sightings, copies }, nodesOf(fleet)).map(
-    (step) => Object.fromEntries(Object.entries(step).filter(([key]) => key !== "instanceId")),
+function planOf(sightings: readonly Sighting[], copies: readonly Witness[], fleet: Fleet = HEARD): readonly object[] {
+  return planGenerations({ instanceId: ID, sightings, copies }, nodesOf(fleet)).map((step) =>
+    Object.fromEntries(Object.entries(step).filter(([key]) => key !== "instanceId")),
   );
 }
 

@@ -1,7 +1,12 @@
 /** What control planes answer: nothing that no agent said, and nothing about now that was heard too long ago. */
 import { assignmentFromGrant } from "../../../src/agent/assignments.ts";
 import type { InstanceRecord } from "../../../src/agent/instance-record.ts";
-import { InstanceState, InstanceStateSchema, type Assignment, type Instance } from "../../../src/gen/wasmatrix/v1/instance_pb.ts";
+import {
+  InstanceState,
+  InstanceStateSchema,
+  type Assignment,
+  type Instance,
+} from "../../../src/gen/wasmatrix/v1/instance_pb.ts";
 import type { History, Watcher } from "../history.ts";
 
 /** After so much silence a node counts as lost; clocks drift by a hundredth, and messages travel. */
@@ -34,7 +39,9 @@ export function watchAnswers(history: History): Answers {
         if (!LIVE_STATES.has(instance.state)) continue;
         const heardMs = history.contacts.get(`${life} ${instance.nodeId}`) ?? 0;
         if (heardMs < sentMs - LOST_AFTER_MS)
-          history.fail(`${life} answered ${said} and had not heard of ${instance.nodeId} for ${Math.round(sentMs - heardMs)} ms`);
+          history.fail(
+            `${life} answered ${said} and had not heard of ${instance.nodeId} for ${Math.round(sentMs - heardMs)} ms`,
+          );
       }
     },
   };

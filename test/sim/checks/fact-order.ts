@@ -18,7 +18,9 @@ export function createFactReader(fail: (what: string) => void): FactReader {
         if (epoch < before.epoch || (epoch === before.epoch && sequence <= before.sequence))
           fail(`fact ${nodeId}/${epoch}/${sequence} after ${before.epoch}/${before.sequence}`);
         if (epoch === before.epoch && sequence > before.sequence + 1n && !gap)
-          fail(`fact ${nodeId}/${epoch}/${sequence} right after ${before.sequence}, without saying that there is a gap`);
+          fail(
+            `fact ${nodeId}/${epoch}/${sequence} right after ${before.sequence}, without saying that there is a gap`,
+          );
       }
     },
   };

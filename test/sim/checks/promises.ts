@@ -24,20 +24,25 @@ export function watchPromises(history: History): Watcher {
       for (const permission of permissionsOf(record)) {
         const revocation = history.revoked.get(`${record.id} ${permission}`);
         if (revocation !== undefined && record.generation >= revocation.generation && !hasEnded(record))
-          history.fail(`instance ${record.id} has ${permission} on ${node} after ${revocation.name} acknowledged that it was revoked`);
+          history.fail(
+            `instance ${record.id} has ${permission} on ${node} after ${revocation.name} acknowledged that it was revoked`,
+          );
       }
     },
     onWitness(witness, { instanceId, generation, nodeId }) {
       if (generation === 1n || hasForgotten(history)) return;
       const key = `${instanceId} generation ${generation}`;
       const other = placed.get(key);
-      if (other !== undefined && other !== nodeId) history.fail(`${key} was placed on ${other} and, by ${witness}, on ${nodeId}`);
+      if (other !== undefined && other !== nodeId)
+        history.fail(`${key} was placed on ${other} and, by ${witness}, on ${nodeId}`);
       placed.set(key, nodeId);
     },
     onRunStarted({ id, generation, node }) {
       const claimed = placed.get(`${id} generation ${generation}`);
       if (generation > 1n && claimed !== node && !hasForgotten(history))
-        history.fail(`instance ${id} generation ${generation} runs on ${node} and was placed on ${claimed ?? "no node"}`);
+        history.fail(
+          `instance ${id} generation ${generation} runs on ${node} and was placed on ${claimed ?? "no node"}`,
+        );
     },
   };
 }

@@ -56,14 +56,18 @@ export function watchReports(history: History): Reports {
 /** Facts of an instance are monotone in (generation, sequence) within what a node remembers. */
 function judgeOrder(history: History, facts: readonly Fact[]): void {
   const latest = new Map<string, { readonly epoch: string; readonly generation: bigint }>();
-  const ordered = facts.toSorted((a, b) => (a.epoch === b.epoch ? Number(a.sequence - b.sequence) : a.epoch < b.epoch ? -1 : 1));
+  const ordered = facts.toSorted((a, b) =>
+    a.epoch === b.epoch ? Number(a.sequence - b.sequence) : a.epoch < b.epoch ? -1 : 1,
+  );
   for (const { nodeId, epoch, sequence, instance } of ordered) {
     if (instance === undefined) continue;
     const key = `${nodeId}/${instance.id}`;
     const before = latest.get(key);
     const isComparable = before !== undefined && (before.epoch === epoch || !hasForgotten(history));
     if (isComparable && instance.generation < before.generation)
-      history.fail(`${nodeId} told of instance ${instance.id} in generation ${instance.generation} (fact ${sequence}) after generation ${before.generation}`);
+      history.fail(
+        `${nodeId} told of instance ${instance.id} in generation ${instance.generation} (fact ${sequence}) after generation ${before.generation}`,
+      );
     latest.set(key, { epoch, generation: instance.generation });
   }
 }
@@ -87,7 +91,9 @@ function textOfFold(node: NodeFold | undefined): string {
     textOfLedger(instances, (value) => toBinary(InstanceSchema, value.whole())),
     textOfLedger(providers, (value) => toBinary(ProviderSchema, value)),
     textOfLedger(witnesses, (value) => toBinary(WitnessSchema, value)),
-    snapshots.map(({ sequence, pageCount, pages }) => `${sequence} ${pageCount} ${[...pages.keys()].toSorted().join()}`).join(";"),
+    snapshots
+      .map(({ sequence, pageCount, pages }) => `${sequence} ${pageCount} ${[...pages.keys()].toSorted().join()}`)
+      .join(";"),
     facts.map((fact) => `${fact.epoch}/${fact.sequence}`).join(),
   ].join("\n");
 }
@@ -95,7 +101,9 @@ function textOfFold(node: NodeFold | undefined): string {
 function textOfLedger<T>({ settled, ahead }: Ledger<T>, bytes: (value: T) => Uint8Array): string {
   const lines = [
     ...[...settled].map(([id, value]) => `${id} ${hex(bytes(value))}`),
-    ...[...ahead].map(([id, { sequence, value }]) => `${id} ahead ${sequence} ${value === undefined ? "forgotten" : hex(bytes(value))}`),
+    ...[...ahead].map(
+      ([id, { sequence, value }]) => `${id} ahead ${sequence} ${value === undefined ? "forgotten" : hex(bytes(value))}`,
+    ),
   ];
   return lines.toSorted().join(";");
 }

@@ -35,7 +35,8 @@ export function watchRuns({ history, timeline, instancesMax }: RunsDeps): Runs {
       for (const other of others) {
         if (other.generation !== generation) continue;
         if (other.node === node) history.fail(`instance ${id} generation ${generation} runs twice on ${node}`);
-        else if (!mayRunTwice(history, id)) history.fail(`instance ${id} generation ${generation} runs on ${other.node} and on ${node}`);
+        else if (!mayRunTwice(history, id))
+          history.fail(`instance ${id} generation ${generation} runs on ${other.node} and on ${node}`);
       }
       others.add(run);
       const count = (perNode.get(node) ?? 0) + 1;
@@ -53,11 +54,14 @@ export function watchRuns({ history, timeline, instancesMax }: RunsDeps): Runs {
       const { state, policy, retriesInRow, nextRestartMs, lastEnding } = record;
       if (policy.maxRetries > 0 && retriesInRow > policy.maxRetries)
         history.fail(`instance ${record.id} on ${node} is at restart ${retriesInRow} of ${policy.maxRetries}`);
-      if (state !== "backoff" || nextRestartMs === undefined || lastEnding === undefined || isOrderlyPause(record)) return;
+      if (state !== "backoff" || nextRestartMs === undefined || lastEnding === undefined || isOrderlyPause(record))
+        return;
       const waitMs = nextRestartMs - lastEnding.timeMs;
       const leastMs = Math.min(policy.backoffMs * 2 ** (retriesInRow - 1), policy.backoffMaxMs);
       if (waitMs < leastMs || waitMs > policy.backoffMaxMs)
-        history.fail(`instance ${record.id} on ${node} waits ${waitMs} ms for restart ${retriesInRow}, not ${leastMs} to ${policy.backoffMaxMs}`);
+        history.fail(
+          `instance ${record.id} on ${node} waits ${waitMs} ms for restart ${retriesInRow}, not ${leastMs} to ${policy.backoffMaxMs}`,
+        );
     },
   };
 
@@ -74,7 +78,9 @@ export function watchRuns({ history, timeline, instancesMax }: RunsDeps): Runs {
     // Coming back with an agent that left in order is no retry.
     const leavesMax = 10;
     if (wanted.maxRetries > 0 && row.starts > 1 + wanted.maxRetries + leavesMax)
-      history.fail(`instance ${run.id} was started ${row.starts} times in a row on ${run.node}, with ${wanted.maxRetries} retries`);
+      history.fail(
+        `instance ${run.id} was started ${row.starts} times in a row on ${run.node}, with ${wanted.maxRetries} retries`,
+      );
   }
 }
 

@@ -18,7 +18,8 @@ export function watchTraffic(history: History, timeline: Timeline): Watcher {
         return;
       }
       entry.count += 1;
-      if (entry.count > CALLS_MAX_PER_SECOND) history.fail(`${life} calls ${path} of ${to} more than ${CALLS_MAX_PER_SECOND} times within a second`);
+      if (entry.count > CALLS_MAX_PER_SECOND)
+        history.fail(`${life} calls ${path} of ${to} more than ${CALLS_MAX_PER_SECOND} times within a second`);
     },
   };
 }
