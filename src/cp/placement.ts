@@ -140,7 +140,13 @@ export function judgeNodes(nodes: readonly PlacementNode[], request: PlacementRe
         a.loadCost + a.moduleCost + a.spreadCost - (b.loadCost + b.moduleCost + b.spreadCost) ||
         (a.nodeId < b.nodeId ? -1 : 1),
     )
-    .map(({ last: _, unshared: __, ...verdict }) => verdict);
+    .map(({ nodeId, failed, loadCost, moduleCost, spreadCost }) => ({
+      nodeId,
+      failed,
+      loadCost,
+      moduleCost,
+      spreadCost,
+    }));
 }
 
 /** What a node may lack. */

@@ -33,7 +33,7 @@ function held(node: NodeFold): ReadonlyMap<string, Instance> {
 
 /** The whole state in a form that can be compared: what came as bytes is taken apart, maps have no order. */
 function plain(node: NodeFold): unknown {
-  const ledger = <T, P>({ settled, ahead }: Ledger<T>, taken: (value: T) => P): unknown => ({
+  const ledger = <T>({ settled, ahead }: Ledger<T>, taken: (value: T) => unknown): unknown => ({
     settled: new Map(settled.entries().map(([id, value]) => [id, taken(value)])),
     ahead: new Map(
       ahead.entries().map(([id, { sequence, value }]) => [id, { sequence, value: value && taken(value) }]),

@@ -10,7 +10,8 @@ export function plantBug(name: string): void {
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context);
       if (!url.endsWith(`/${bug.file}`)) return loaded;
-      const text = String(loaded.source);
+      if (loaded.source === undefined || loaded.source === null) throw new Error(`planted bug "${name}": no source`);
+      const text = typeof loaded.source === "string" ? loaded.source : new TextDecoder().decode(loaded.source);
       if (text.split(bug.find).length !== 2)
         throw new Error(`planted bug "${name}": ${bug.file} does not have its text exactly once`);
       return { ...loaded, source: text.replace(bug.find, () => bug.replace) };

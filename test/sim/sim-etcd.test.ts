@@ -23,11 +23,11 @@ function createPlace(): Place {
 /** The same store for a caller who lets no time pass by himself: each call does, until it has settled. */
 function inTime(timeline: Timeline, store: DiscoveryStore): DiscoveryStore {
   const settled = async <T>(promise: Promise<T>): Promise<T> => {
-    let isPending = true;
-    const done = (): void => void (isPending = false);
-    promise.then(done, done);
-    while (isPending && (await timeline.step(timeline.nowMs + 10_000)));
-    return promise;
+    const state = { isPending: true };
+    const settles = promise.finally(() => (state.isPending = false));
+    settles.catch(() => undefined);
+    while (state.isPending && (await timeline.step(timeline.nowMs + 10_000)));
+    return settles;
   };
   return {
     grantLease: (ttlMs) => settled(store.grantLease(ttlMs)),

@@ -30,6 +30,10 @@ const run = async (seed: number): Promise<SeedDone> => {
   };
 };
 
+const answer = async (seed: number): Promise<void> => {
+  parentPort?.postMessage(await run(seed));
+};
+
 parentPort?.on("message", (seed: number) => {
-  void run(seed).then((done) => parentPort?.postMessage(done));
+  void answer(seed);
 });

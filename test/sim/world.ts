@@ -257,15 +257,20 @@ async function run({ timeline, history }: World, untilMs: number): Promise<void>
 
 /** Lets time pass until a promise has settled. */
 async function waitFor<T>(world: World, promise: Promise<T>): Promise<T | undefined> {
-  let isSettled = false;
-  let result: T | undefined;
-  promise.then(
-    (value) => {
-      isSettled = true;
-      result = value;
-    },
-    (error: unknown) => world.history.fail(`the simulator failed: ${String(error)}`),
+  const state: { isSettled: boolean; result: T | undefined } = { isSettled: false, result: undefined };
+  const settle = async (): Promise<void> => {
+    try {
+      state.result = await promise;
+      state.isSettled = true;
+    } catch (error) {
+      world.history.fail(`the simulator failed: ${String(error)}`);
+    }
+  };
+  void settle();
+  while (
+    !state.isSettled &&
+    world.history.failure === undefined &&
+    (await world.timeline.step(Number.MAX_SAFE_INTEGER))
   );
-  while (!isSettled && world.history.failure === undefined && (await world.timeline.step(Number.MAX_SAFE_INTEGER)));
-  return result;
+  return state.result;
 }

@@ -73,6 +73,7 @@ export async function* drainNode(deps: DrainDeps, order: DrainOrder): AsyncGener
     wake();
   };
   for (;;) {
+    // oxlint-disable-next-line eslint/no-unmodified-loop-condition -- each move counts itself in
     while (underWay < MOVES_AT_ONCE && !signal.aborted && deps.clock.steadyMs() < untilMs) {
       const instance = waiting.shift();
       if (instance === undefined) break;

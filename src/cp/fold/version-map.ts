@@ -72,6 +72,7 @@ export class VersionMap<K, V> {
   #present(): Map<K, V> {
     if (this.#native !== undefined) return this.#native;
     const way: VersionMap<K, V>[] = [];
+    // oxlint-disable-next-line typescript/no-this-alias -- the walk begins here and goes on from version to version
     let nearer: VersionMap<K, V> = this;
     while (nearer.#native === undefined) {
       if (nearer.#nearer === undefined) throw new Error("a version of a map has lost its way to the native map");

@@ -13,7 +13,11 @@ export type PlacementWishes = {
 /** Equal for orders whose requests differ in nothing but the instance's id. */
 export function placementShape(spec: InstanceSpec, wishes: PlacementWishes = {}): string {
   const { nodeId = "", labels = {}, kinds = [] } = wishes;
-  return JSON.stringify([spec.moduleDigest, nodeId, Object.entries(labels).toSorted(), kinds, needsOfSpec(spec)]);
+  return JSON.stringify([spec.moduleDigest, nodeId, Object.entries(labels).toSorted(byName), kinds, needsOfSpec(spec)]);
+}
+
+function byName([a]: readonly [string, string], [b]: readonly [string, string]): number {
+  return a < b ? -1 : 1;
 }
 
 /** The request for a spec whose module digest is filled in; wishes that are the caller's own come beside it. */

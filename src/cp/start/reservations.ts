@@ -62,7 +62,9 @@ export async function reservePlacement(
   const { nodeId } = verdict;
   const again = await Promise.all(
     homes.map((home, index) =>
-      answers[index] === nodeId ? nodeId : ask(home, { ...order, nodeId, refusedByNodeId: answers[index] ?? "" }),
+      answers[index] === nodeId
+        ? Promise.resolve(nodeId)
+        : ask(home, { ...order, nodeId, refusedByNodeId: answers[index] ?? "" }),
     ),
   );
   const final = verdictOfHomes(again);

@@ -92,7 +92,10 @@ function textOfFold(node: NodeFold | undefined): string {
     textOfLedger(providers, (value) => toBinary(ProviderSchema, value)),
     textOfLedger(witnesses, (value) => toBinary(WitnessSchema, value)),
     snapshots
-      .map(({ sequence, pageCount, pages }) => `${sequence} ${pageCount} ${[...pages.keys()].toSorted().join()}`)
+      .map(
+        ({ sequence, pageCount, pages }) =>
+          `${sequence} ${pageCount} ${[...pages.keys()].toSorted((a, b) => a - b).join()}`,
+      )
       .join(";"),
     facts.map((fact) => `${fact.epoch}/${fact.sequence}`).join(),
   ].join("\n");
