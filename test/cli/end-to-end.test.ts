@@ -244,7 +244,7 @@ describe("what goes wrong", () => {
     expect(await fleet.cli(["run", text])).toMatchObject({
       code: 2,
       stdout: "",
-      stderr: expect.stringMatching(/^error: .*Wasm.*\nhint: compile it/),
+      stderr: expect.stringMatching(/^error: .*(?:Wasm|WebAssembly).*\nhint: compile it/),
     });
     const digest = `sha256:${"0".repeat(64)}`;
     expect(await fleet.cli(["run", exampleFile("stats"), "--digest", digest])).toMatchObject({ code: 4, stdout: "" });

@@ -1,9 +1,9 @@
-/** A thousand seeds of the simulator: `DESIGN.md` says what each of them checks. */
+/** Seeds of the simulator: in none of them is anything violated. */
 import { availableParallelism } from "node:os";
 import { expect, test } from "vitest";
 import { sweep } from "./sweep.ts";
 
-const SEEDS = 1_000;
+const SEEDS = 100;
 
 test(`nothing is violated in ${SEEDS} seeds`, async () => {
   const { failures, started, excused, steps } = await sweep({
