@@ -204,6 +204,11 @@ function hasMemoryLeft(node: PlacementNode, request: PlacementRequest): boolean 
   return maxBytes === 0 || node.memoryBytes + request.memoryBytes <= maxBytes;
 }
 
+function providerText({ providerId, type }: ProviderNeed): string {
+  const typeName = CapabilityTypeSchema.value[type]?.localName.toLowerCase() ?? "that type";
+  return providerId === "" ? `a provider of ${typeName}` : `provider "${providerId}"`;
+}
+
 type Judged = { readonly node: PlacementNode; readonly failed: readonly Requirement[] };
 
 function noNodeFits(judged: readonly Judged[], request: PlacementRequest): Fault {
@@ -235,7 +240,7 @@ function describe(requirement: Requirement, request: PlacementRequest): string {
     case "cordoned":
       return "cordoned";
     case "providers":
-      return `without ${[...new Set(request.providers.map(({ providerId, type }) => providerId || `a provider of ${CapabilityTypeSchema.value[type]?.localName.toLowerCase() ?? "that type"}`))].join(", ")}`;
+      return `without ${[...new Set(request.providers.map(providerText))].join(", ")}`;
     case "reachable":
       return "cannot be dialled";
     case "version":

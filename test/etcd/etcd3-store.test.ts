@@ -89,8 +89,8 @@ describe.skipIf(etcdProgram === undefined)("on a real etcd", () => {
     const lease = await store.grantLease(60_000);
     const { header } = await admin.kv.range({ key: Buffer.from("/wasmatrix/") });
     await admin.kv.compact({ revision: header.revision, physical: true });
-    await etcd.restart();
     const before = heard.mock.calls.length;
+    await etcd.restart();
     await vi.waitFor(() => expect(heard.mock.calls.length).toBeGreaterThan(before), patient);
     await store.revoke(lease).catch(() => undefined);
     admin.close();

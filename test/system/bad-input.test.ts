@@ -260,7 +260,7 @@ describe("a request about", () => {
   test.each([
     ["no such function", "nothing", "[]", Reason.FUNCTION_NOT_FOUND, /exports add/],
     ["too few arguments", "add", "[1]", Reason.ARGUMENT_INVALID, /takes 2 arguments/],
-    ["an argument of the wrong type", "add", '[1, "two"]', Reason.ARGUMENT_INVALID, /argument 1 must be i32/],
+    ["an argument of the wrong type", "add", '[1, "two"]', Reason.ARGUMENT_INVALID, /argument 2 must be i32/],
     ["arguments that are not JSON", "add", "[1,", Reason.ARGUMENT_INVALID, /JSON/],
     ["arguments that are no array", "add", "{}", Reason.ARGUMENT_INVALID, /array/],
   ])("an invocation with %s is refused", async (_, name, argsJson, reason, says) => {

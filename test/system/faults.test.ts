@@ -58,11 +58,13 @@ describe("when the control plane is killed", () => {
   });
 
   test("a start that is retried with its key on the new one yields the same instance", async () => {
-    const id = await run(functions, "--idempotency-key", "once");
+    // A control plane that has just come up waits until it can be sure that a key was not used before.
+    const started = (): Promise<string> => vi.waitFor(() => run(functions, "--idempotency-key", "once"), soon);
+    const id = await started();
     await controlPlane.kill("SIGKILL");
     controlPlane = startControlPlane();
     await vi.waitFor(async () => expect(await instances()).toHaveLength(1), soon);
-    expect(await run(functions, "--idempotency-key", "once")).toBe(id);
+    expect(await started()).toBe(id);
     expect(await instances()).toHaveLength(1);
   });
 });
